@@ -1,0 +1,36 @@
+# The main command is ./anonymize (make turns every failure into exit code 2).
+
+PYTHON := .venv/bin/python
+LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
+
+.PHONY: test unit lint lock check-lock up bench samples
+
+test: .venv/dev-ready  ## every test
+	$(PYTHON) -m pytest
+
+unit: .venv/dev-ready  ## tests without whole-pipeline runs
+	$(PYTHON) -m pytest -m "not pipeline and not scheduler"
+
+lint: .venv/dev-ready  ## style, types, import rules
+	$(PYTHON) -m ruff check .
+	$(PYTHON) -m ruff format --check .
+	$(PYTHON) -m mypy
+	PYTHONPATH=include:plugins .venv/bin/lint-imports
+
+lock: .venv/dev-ready  ## requirements.in → requirements.txt, keeping versions that still fit
+	.venv/bin/$(LOCK) requirements.in --overrides requirements-overrides.txt --excludes requirements-excludes.txt -o requirements.txt
+	.venv/bin/$(LOCK) requirements-dev.in -o requirements-dev.txt
+
+check-lock: .venv/dev-ready  ## do requirements.in and requirements.txt agree?
+	$(PYTHON) scripts/check_lock.py
+
+up: .venv/dev-ready  ## Airflow with its page on http://localhost:8080
+	$(PYTHON) -m photo_anonymizer_airflow.serve
+
+bench: .venv/dev-ready  ## this project and deface on the same photos
+	$(PYTHON) scripts/bench_peer.py $(PHOTOS)
+
+.venv/dev-ready: requirements.txt requirements-dev.txt pyproject.toml scripts/setup.sh
+	sh scripts/setup.sh
+	.venv/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-dev.txt
+	touch $@

@@ -1,0 +1,131 @@
+"""``photo-anonymizer``: the library's own command line, without Airflow."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+import uuid
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from photo_anonymizer import __version__, claim, review, weights
+from photo_anonymizer.commandline import add_run_arguments, run_config
+from photo_anonymizer.config import load_config
+from photo_anonymizer.errors import ConfigError, GateRefusedError, PhotoAnonymizerError, SourceError
+from photo_anonymizer.vault import Vault
+
+EXIT_DONE, EXIT_FAILED, EXIT_USAGE, EXIT_REFUSED = 0, 1, 2, 3
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs a command and returns its exit code (0 done, 1 failed, 2 bad usage, 3 the gate refused)."""
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
+    logging.getLogger("photo_anonymizer").setLevel(logging.INFO)
+    arguments = _parser().parse_args(argv)
+    command: Callable[[argparse.Namespace], int] = arguments.command
+    try:
+        return command(arguments)
+    except (ConfigError, SourceError) as error:
+        print(f"photo-anonymizer: {error}", file=sys.stderr)
+        return EXIT_USAGE
+    except GateRefusedError as error:
+        print(f"photo-anonymizer: {error}", file=sys.stderr)
+        return EXIT_REFUSED
+    except PhotoAnonymizerError as error:
+        print(f"photo-anonymizer: {error}", file=sys.stderr)
+        return EXIT_FAILED
+
+
+def new_run_id() -> str:
+    """A run id that no other run has."""
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:6]}"
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="photo-anonymizer", description="Anonymizes photos and checks releases.")
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    run = commands.add_parser("run", help="anonymize one folder, without Airflow")
+    add_run_arguments(run)
+    run.set_defaults(command=_run)
+
+    verify = commands.add_parser("verify", help="check a release: checksums, audit chain, tables against files")
+    verify.add_argument("release", type=Path, help="releases/<dataset>/vNNNN")
+    verify.add_argument("--vault", type=Path, help="vault/<dataset>: compare the audit log's end with the vault's note")
+    verify.set_defaults(command=_verify)
+
+    models = commands.add_parser("models", help="names, pins, hashes and licences of all models; present or not")
+    models.add_argument("--prepare", action="store_true", help="verify all and make the conversions now")
+    models.set_defaults(command=_models)
+
+    queue = commands.add_parser("review", help="doubtful faces that wait, or a decision about one")
+    _dataset_arguments(queue)
+    queue.add_argument("--decide", nargs=3, metavar=("PHOTO_ID", "FACE_ID", "VERDICT"), help="face or not_a_face")
+    queue.set_defaults(command=_review)
+
+    abandon = commands.add_parser("abandon", help="free a dataset whose run is dead")
+    _dataset_arguments(abandon)
+    abandon.set_defaults(command=_abandon)
+    return parser
+
+
+def _dataset_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--out", default="out", help="folder that holds vault/ (default: ./out)")
+    parser.add_argument("--dataset", default="photos", help="name of the collection (default: photos)")
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from photo_anonymizer.stages import run_all
+
+    os.environ.setdefault(claim.OWNER_VARIABLE, str(os.getpid()))
+    exported = run_all(run_config(arguments), new_run_id())
+    print(f"released {exported['released']}, held {exported['held']}, rejected {exported['rejected']}")
+    print(f"release: {exported['release']}")
+    print(f"report:  {Path(exported['release']) / 'data' / 'report.html'}")
+    return EXIT_DONE
+
+
+def _verify(arguments: argparse.Namespace) -> int:
+    from photo_anonymizer.release.verify import verify
+
+    checked = verify(arguments.release, Vault(arguments.vault) if arguments.vault else None)
+    print("intact: " + ", ".join(f"{count} {name}" for name, count in checked.items()))
+    return EXIT_DONE
+
+
+def _models(arguments: argparse.Namespace) -> int:
+    if arguments.prepare:
+        weights.prepare_all()
+    states = {item.name: weights.state_of(item) for item in weights.registered().values()}
+    for item in weights.registered().values():
+        print(f"{item.name:22}{states[item.name]:9}{item.package}=={item.pin}\n{'':22}{item.use}; {item.licence}")
+        print(f"{'':22}sha256 {item.sha256}")
+    return EXIT_DONE if set(states.values()) == {"present"} else EXIT_FAILED
+
+
+def _review(arguments: argparse.Namespace) -> int:
+    vault = Vault.of(load_config({"source": "-", "out": arguments.out, "dataset": arguments.dataset}))
+    if arguments.decide:
+        review.decide(vault, *arguments.decide)
+        print("recorded; the next run follows it")
+        return EXIT_DONE
+    waiting = [row for row in vault.review_queue() if not row["decision"]]
+    for row in waiting:
+        place = f"{row['x']:.0f},{row['y']:.0f} {row['width']:.0f}×{row['height']:.0f} px"
+        print(f"{row['photo_id']} {row['face_id']} {place} score {row['score']:.2f}")
+    print(f"{len(waiting)} faces wait")
+    return EXIT_DONE
+
+
+def _abandon(arguments: argparse.Namespace) -> int:
+    freed = claim.abandon(load_config({"source": "-", "out": arguments.out, "dataset": arguments.dataset}))
+    print(f"freed; the intermediate files of {freed} are deleted" if freed else "no run holds this dataset")
+    return EXIT_DONE
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,64 @@
+"""What the command lines of the library and of the pipeline have in common: arguments → configuration."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from photo_anonymizer.config import RunConfig, load_config, merge, read_config_file, unflatten
+from photo_anonymizer.errors import ConfigError
+from photo_anonymizer.samples import sample_photos
+from photo_anonymizer.sources import is_local
+
+
+def add_run_arguments(parser: argparse.ArgumentParser) -> None:
+    """PHOTOS and the options of a run."""
+    parser.add_argument("photos", nargs="?", metavar="PHOTOS", help="folder or fsspec URL; without it, sample photos")
+    parser.add_argument("--out", metavar="FOLDER", help="holds workspace/, vault/ and releases/ (default: ./out)")
+    parser.add_argument("--dataset", metavar="NAME", help="name of the collection (default: photos)")
+    parser.add_argument("--method", metavar="METHOD", help="auto, blur, pixelate or mask (default: auto)")
+    parser.add_argument("--config", metavar="FILE", type=Path, help="YAML file with any field of the configuration")
+    parser.add_argument(
+        "--set",
+        metavar="FIELD=VALUE",
+        action="append",
+        default=[],
+        help="one field, such as detection.uncertain=hold; may be repeated",
+    )
+
+
+def run_config(arguments: argparse.Namespace) -> RunConfig:
+    """The validated configuration that the arguments ask for: file, then options, then ``--set``.
+
+    :raises ConfigError: anything that is not usable, naming the field.
+    """
+    from_file = read_config_file(arguments.config) if arguments.config else {}
+    options = {
+        name: getattr(arguments, name) for name in ("out", "dataset", "method") if getattr(arguments, name) is not None
+    }
+    values = merge(from_file, options, unflatten(dict(map(_assignment, arguments.set))))
+    if arguments.photos is not None:
+        values["source"] = arguments.photos
+    chosen = load_config({"source": "samples", **values})
+    if "source" not in values:
+        folder = Path(chosen.out).absolute() / "workspace" / "sample-photos"
+        return chosen.model_copy(update={"source": str(sample_photos(folder)), "out": _absolute(chosen.out)})
+    source = _absolute(chosen.source) if is_local(chosen.source) and "://" not in chosen.source else chosen.source
+    return chosen.model_copy(update={"source": source, "out": _absolute(chosen.out)})
+
+
+def _assignment(text: str) -> tuple[str, Any]:
+    field, sign, value = text.partition("=")
+    if not sign or not field:
+        raise ConfigError(f"--set {text!r}: write FIELD=VALUE, such as detection.uncertain=hold")
+    try:
+        return field, yaml.safe_load(value)
+    except yaml.YAMLError:
+        return field, value
+
+
+def _absolute(path: str) -> str:
+    return str(Path(path).expanduser().absolute())

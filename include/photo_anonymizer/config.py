@@ -1,0 +1,312 @@
+"""The configuration of a run: one validated model that the trigger form, the command line and the release share.
+
+Defaults stand here and nowhere else, and they are the conservative ones. Everything is refused before the first
+photo is read: an unknown field, a value out of range, a combination that makes no sense.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from photo_anonymizer.errors import ConfigError
+
+MethodName = Literal["blur", "pixelate", "mask"]
+Colour = Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$")]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class IngestConfig(_Section):
+    """What is read, and the limits under which it is."""
+
+    max_file_mb: float = Field(200, gt=0, le=4096, description="Larger files are rejected unread (megabytes).")
+    max_megapixels: float = Field(
+        120, gt=0, le=1000, description="Larger pictures are rejected before they are decoded (megapixels)."
+    )
+    shard_size: int = Field(100, ge=1, le=1000, description="Photos a task works on; smaller means finer retries.")
+
+
+class DetectionConfig(_Section):
+    """How faces are looked for."""
+
+    backend: Literal["onnxruntime", "tensorflow"] = Field(
+        "onnxruntime",
+        description="Runtime of the RetinaFace network. Both give the same boxes; TensorFlow starts slower.",
+    )
+    accept_score: float = Field(
+        0.5, gt=0, le=1, description="At and above this score a detection is a face beyond doubt."
+    )
+    doubt_score: float = Field(
+        0.2,
+        gt=0,
+        le=1,
+        description="Between this and the upper score a detection is anonymized too, and reviewed.",
+    )
+    long_side_px: int = Field(
+        1280,
+        ge=320,
+        le=4096,
+        multiple_of=32,
+        description="Photos are scaled so that their long side is this (pixels).",
+    )
+    max_enlargement: float = Field(
+        2.5,
+        ge=1,
+        le=8,
+        description="Small photos are enlarged at most so many times before faces are looked for.",
+    )
+    coarse_side_px: int = Field(
+        512,
+        ge=256,
+        le=1024,
+        multiple_of=32,
+        description="Second, coarser pass for photos that a face may fill (pixels); see coarse_from_px.",
+    )
+    coarse_from_px: int = Field(
+        1000,
+        ge=256,
+        le=100000,
+        description="Photos with a long side from here on get the coarser pass as well (pixels).",
+    )
+    uncertain: Literal["release", "hold"] = Field(
+        "release",
+        description="Photos with a doubtful (and anonymized) face: publish meanwhile, or hold until somebody decides.",
+    )
+    person_without_face: Literal["hold", "release"] = Field(
+        "hold", description="Photos that show a person in whom no face was found."
+    )
+    person_score: float = Field(
+        0.5, gt=0, le=1, description="From this score on the person model's finding counts as a person."
+    )
+    max_faces: int = Field(5000, ge=1, le=100000, description="Photos with more faces than this are held.")
+
+    @model_validator(mode="after")
+    def _bands(self) -> DetectionConfig:
+        if self.doubt_score > self.accept_score:
+            raise ValueError("doubt_score must not be above accept_score")
+        return self
+
+
+class RegionConfig(_Section):
+    """Which part of the photo a method changes for a face."""
+
+    scale: float = Field(
+        1.35,
+        ge=1.2,
+        le=3,
+        description="The region is the detected box times this: forehead, ears and chin included.",
+    )
+    feather: float = Field(
+        0.08,
+        ge=0,
+        le=0.5,
+        description="Width of the soft edge, outside the region, as a share of the face's width.",
+    )
+
+
+class BlurConfig(_Section):
+    """Blur: few noisy cells, smoothed."""
+
+    cells: int = Field(4, ge=1, le=8, description="Cells across the face that survive before smoothing.")
+    levels: int = Field(16, ge=2, le=64, description="Grey levels a channel that a cell's colour is rounded to.")
+    noise: float = Field(
+        8, ge=0, le=64, description="Standard deviation of the noise added to a cell's colour (0–255)."
+    )
+    sigma: float = Field(0.6, gt=0, le=4, description="Sigma of the Gaussian that smooths the cells, in cell widths.")
+
+
+class PixelateConfig(_Section):
+    """Pixelation: few noisy cells, as they are."""
+
+    cells: int = Field(4, ge=1, le=8, description="Cells across the face.")
+    levels: int = Field(16, ge=2, le=64, description="Grey levels a channel that a cell's colour is rounded to.")
+    noise: float = Field(
+        8, ge=0, le=64, description="Standard deviation of the noise added to a cell's colour (0–255)."
+    )
+
+
+class MaskConfig(_Section):
+    """Mask: an opaque shape that takes nothing from the face."""
+
+    shape: Literal["ellipse", "rectangle", "icon"] = Field("ellipse", description="What covers the face.")
+    colour: Colour = Field("#c0c0c0", description="Colour of the ellipse or rectangle, or behind the icon.")
+    icon: str | None = Field(
+        None,
+        description="A PNG of your own for shape 'icon'; empty: the smiling face that this project draws.",
+    )
+
+
+class ResidualConfig(_Section):
+    """What else around a face is flattened because it may identify: patterns, prints, tattoos, name tags."""
+
+    enabled: Literal["auto", "on", "off"] = Field(
+        "auto", description="'auto' is on for a public release and off for internal review."
+    )
+    min_face_px: int = Field(24, ge=8, le=1000, description="Faces with a smaller height get no cue search (pixels).")
+    strength: float = Field(
+        0.5, ge=0, le=1, description="0 flattens only the strongest patterns, 1 all but the plainest cloth."
+    )
+
+
+class ReidConfig(_Section):
+    """How the result is attacked and what the gate lets pass."""
+
+    recogniser: Literal["dlib_resnet"] = Field("dlib_resnet", description="The recogniser that attacks the result.")
+    max_linked_rate: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="Share of published faces that may still be linked to their own original.",
+    )
+    max_rank1_excess: float = Field(
+        0.05,
+        ge=0,
+        le=1,
+        description="How far the lower end of rank-1's 95 % interval may lie above chance.",
+    )
+    max_escalations: int = Field(3, ge=0, le=6, description="Steps up the ladder that one face may be given.")
+    require_faces: bool = Field(
+        True, description="Refuse a release in which no face was found at all: nothing was proven."
+    )
+
+
+class ReleaseConfig(_Section):
+    """What goes into the published version."""
+
+    contact_sheet_photos: int = Field(24, ge=0, le=200, description="Published photos shown in the report.")
+    keep_workspace: bool = Field(False, description="Keep the intermediate files of a run that ended well.")
+
+
+class RunConfig(_Section):
+    """Everything that a run is asked to do.
+
+    :raises ValueError: (pydantic) anything that is not usable; use :func:`load_config` for one readable sentence.
+    """
+
+    source: str = Field(min_length=1, description="Folder or fsspec URL with the photos, read recursively.")
+    out: str = Field("out", min_length=1, description="Folder that holds workspace/, vault/ and releases/.")
+    dataset: str = Field(
+        "photos",
+        pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$",
+        description="Name of the collection: small letters, digits, - and _. Versions are counted per dataset.",
+    )
+    method: Literal["auto", "blur", "pixelate", "mask"] = Field(
+        "auto", description="How faces are changed; 'auto' follows the purpose."
+    )
+    purpose: Literal["internal_review", "strong_privacy", "public_release", "unsure"] = Field(
+        "unsure", description="What the release is for: internal review → blur; anything else → mask."
+    )
+    workers: int = Field(2, ge=1, le=64, description="Photos that one task works on at the same time.")
+    ingest: IngestConfig = IngestConfig()
+    detection: DetectionConfig = DetectionConfig()
+    region: RegionConfig = RegionConfig()
+    blur: BlurConfig = BlurConfig()
+    pixelate: PixelateConfig = PixelateConfig()
+    mask: MaskConfig = MaskConfig()
+    residual: ResidualConfig = ResidualConfig()
+    reid: ReidConfig = ReidConfig()
+    release: ReleaseConfig = ReleaseConfig()
+
+    @field_validator("source")
+    @classmethod
+    def _no_control_characters(cls, value: str) -> str:
+        if re.search(r"[\x00]", value):
+            raise ValueError("holds a NUL character")
+        return value
+
+    @property
+    def chosen_method(self) -> MethodName:
+        """The method that the run uses: the one asked for, or the one that suits the purpose."""
+        if self.method != "auto":
+            return self.method
+        return "blur" if self.purpose == "internal_review" else "mask"
+
+    @property
+    def residual_enabled(self) -> bool:
+        """Are residual cues flattened in this run?"""
+        if self.residual.enabled == "auto":
+            return self.purpose != "internal_review"
+        return self.residual.enabled == "on"
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the configuration without its paths: what decides the pixels, and nothing identifying."""
+        return hashlib.sha256(self.public_json().encode()).hexdigest()
+
+    def public(self) -> dict[str, Any]:
+        """The configuration as a release may show it: without source, output folder and file paths."""
+        shown = self.model_dump(mode="json", exclude={"source", "out"})
+        if shown["mask"]["icon"]:
+            shown["mask"]["icon"] = "user's own"
+        return shown
+
+    def public_json(self) -> str:
+        """:meth:`public` as canonical JSON."""
+        return json.dumps(self.public(), sort_keys=True, separators=(",", ":"))
+
+
+def load_config(values: Mapping[str, Any]) -> RunConfig:
+    """Validates ``values`` (nested, as in a configuration file).
+
+    :raises ConfigError: one sentence that names every wrong field.
+    """
+    try:
+        return RunConfig.model_validate(dict(values))
+    except ValidationError as error:
+        problems = "; ".join(_problem(item) for item in error.errors(include_url=False))
+        raise ConfigError(f"configuration refused: {problems}") from None
+
+
+def _problem(item: Any) -> str:
+    field = ".".join(str(part) for part in item["loc"]) or "configuration"
+    return f"{field}: {item['msg']}" + (f" (got {item['input']!r})" if item["type"] != "missing" else "")
+
+
+def read_config_file(path: Path) -> dict[str, Any]:
+    """The nested values of a YAML file.
+
+    :raises ConfigError: the file is missing, is not YAML or is not a mapping.
+    """
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"the configuration file {path} cannot be read ({error.strerror})") from None
+    except (yaml.YAMLError, UnicodeDecodeError):
+        raise ConfigError(f"the configuration file {path} is not valid YAML") from None
+    if values is None:
+        return {}
+    if not isinstance(values, dict):
+        raise ConfigError(f"the configuration file {path} must hold fields with values")
+    return values
+
+
+def merge(*layers: Mapping[str, Any]) -> dict[str, Any]:
+    """Nested mappings laid over each other, later ones on top."""
+    result: dict[str, Any] = {}
+    for layer in layers:
+        for key, value in layer.items():
+            below = result.get(key)
+            result[key] = merge(below, value) if isinstance(below, dict) and isinstance(value, Mapping) else value
+    return result
+
+
+def unflatten(flat: Mapping[str, Any]) -> dict[str, Any]:
+    """``{"blur.cells": 3}`` → ``{"blur": {"cells": 3}}``."""
+    nested: dict[str, Any] = {}
+    for key, value in flat.items():
+        *parents, leaf = key.split(".")
+        place = nested
+        for parent in parents:
+            place = place.setdefault(parent, {})
+        place[leaf] = value
+    return nested

@@ -1,0 +1,158 @@
+"""Measure, give every face that is still linked the next stronger step, and measure again.
+
+The loop that ties the attack to the methods and to render; the stages themselves do not know each other.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+from photo_anonymizer.imagefile import load
+from photo_anonymizer.methods.ladder import Step, ladder
+from photo_anonymizer.methods.stage import noise_source, patch_of
+from photo_anonymizer.model.patch import FACE_LAYER, Patch, load_patches, save_patches
+from photo_anonymizer.model.record import PhotoRecord, Reason
+from photo_anonymizer.reid.measure import Attack, empty_embeddings, linked, measure
+from photo_anonymizer.reid.stage import STAGE as EMBED
+from photo_anonymizer.reid.stage import embed, embeddings_folder, load_recogniser, read_pairs, write_pairs
+from photo_anonymizer.render.stage import render_photo
+from photo_anonymizer.runfolder import WHOLE, RunFolder, StageOutput
+from photo_anonymizer.threads import threads_each
+from photo_anonymizer.vault import Vault
+
+log = logging.getLogger(__name__)
+
+STAGE = "measure_reidentification"
+RESULT = "attack.json"
+
+
+class Measured(BaseModel):
+    """The attack before and after escalation, and what escalation did."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    before: Attack
+    after: Attack
+    rounds: int
+    faces_escalated: int
+    photos_held: int
+    photos_with_faces: int
+    """Photos with faces that are still to be released."""
+    photos_measured: int
+    """Of those, photos whose faces were all attacked."""
+
+
+def measure_and_escalate(run: RunFolder) -> Measured:
+    """Attacks the rendered photos of the whole run and escalates until nothing is linked or the ladder ends.
+
+    Faces of photos that still fail then are what they are: the photo is held.
+    """
+    if not run.done(STAGE):
+        loop = _Loop(run)
+        with run.publish(STAGE) as output:
+            measured = loop.work(output)
+            (output.folder / RESULT).write_text(measured.model_dump_json(indent=1), encoding="utf-8")
+            output.write_records(list(loop.records.values()))
+    run.tell(STAGE, WHOLE, 1, 1)
+    return Measured.model_validate_json((run.stage(STAGE) / RESULT).read_bytes())
+
+
+class _Loop:
+    def __init__(self, run: RunFolder) -> None:
+        config = run.config
+        self.run, self.config = run, config
+        self.records = {record.photo_id: record for record in run.all_records(EMBED)}
+        self.originals = {record.photo_id: record.file for record in run.all_records("strip_metadata")}
+        self.folder = embeddings_folder(run)
+        self.recogniser = load_recogniser(config.reid.recogniser, threads_each(1))
+        self.empty = empty_embeddings(self.recogniser)
+        self.key = Vault.of(config).key()
+
+    def work(self, output: StageOutput) -> Measured:
+        self.run.tell(STAGE, WHOLE, 0, 1)
+        before = self._attack()
+        rounds = 0
+        while (failed := self._linked()) and rounds < self.config.reid.max_escalations:
+            rounds += 1
+            log.info("escalation round %d: %d photos with linked faces", rounds, len(failed))
+            for photo_id, face_ids in failed.items():
+                self._escalate(photo_id, face_ids, output)
+        for photo_id, face_ids in self._linked().items():
+            detail = f"{len(face_ids)} of {len(self.records[photo_id].faces)} faces"
+            self.records[photo_id] = self.records[photo_id].stopped(Reason.STILL_RECOGNISED, detail)
+        held = sum(record.reason is Reason.STILL_RECOGNISED for record in self.records.values())
+        with_faces = [record for record in self.records.values() if record.pending and record.faces]
+        measured = {photo_id for photo_id, _ in read_pairs(self.folder, with_faces).keys}
+        return Measured(
+            before=before,
+            after=self._attack(),
+            rounds=rounds,
+            faces_escalated=sum(len(record.escalations) for record in self.records.values()),
+            photos_held=held,
+            photos_with_faces=len(with_faces),
+            photos_measured=len(measured),
+        )
+
+    def _attack(self) -> Attack:
+        """Over the photos that are still to be released."""
+        pairs = read_pairs(self.folder, [record for record in self.records.values() if record.pending])
+        return measure(pairs, self.recogniser.name, self.recogniser.threshold, self.empty)
+
+    def _linked(self) -> dict[str, list[str]]:
+        pairs = read_pairs(self.folder, [record for record in self.records.values() if record.pending])
+        by_photo: dict[str, list[str]] = defaultdict(list)
+        for photo_id, face_id in linked(pairs, self.recogniser.threshold, self.empty):
+            by_photo[photo_id].append(face_id)
+        return dict(by_photo)
+
+    def _escalate(self, photo_id: str, face_ids: list[str], output: StageOutput) -> None:
+        """Gives these faces their next step, renders the photo anew from its stripped original, embeds it again."""
+        record = self.records[photo_id]
+        steps = ladder(self.config, self.config.chosen_method)
+        rungs = {face_id: record.escalations.get(face_id, 0) + 1 for face_id in face_ids}
+        if all(rung >= len(steps) for rung in rungs.values()):
+            return
+        rungs = {face_id: min(rung, len(steps) - 1) for face_id, rung in rungs.items()}
+        original = self.run.path / self.originals[photo_id]
+        name = f"{photo_id}-{sum(rungs.values()) + sum(record.escalations.values())}"
+        edits = self._repatch(record, original, rungs, steps, output, name)
+        data, _, _ = render_photo(original.read_bytes(), edits, record.format)
+        picture = f"{name}{Path(record.file).suffix}"
+        (output.folder / picture).write_bytes(data)
+        after = embed(output.folder / picture, record.faces, self.recogniser)
+        write_pairs(self.folder, record, embed(original, record.faces, self.recogniser), after)
+        self.records[photo_id] = record.with_(
+            file=output.relative(picture),
+            patches=(output.relative(f"{name}.npz"),),
+            escalations={**record.escalations, **rungs},
+        )
+
+    def _repatch(
+        self,
+        record: PhotoRecord,
+        original: Path,
+        rungs: dict[str, int],
+        steps: tuple[Step, ...],
+        output: StageOutput,
+        name: str,
+    ) -> list[Patch]:
+        rgb, _ = load(original)
+        edits = [edit for path in record.patches for edit in load_patches(self._path(path, output))]
+        faces = {face.face_id: face for face in record.faces}
+        kept = [edit for edit in edits if not (edit.layer == FACE_LAYER and edit.face_id in rungs)]
+        for face_id, rung in rungs.items():
+            rng = noise_source(self.key, record.photo_id, face_id, rung)
+            made = patch_of(rgb, faces[face_id], steps[rung], self.config.region.feather, rng)
+            if made:
+                kept.append(made)
+        save_patches(output.folder / f"{name}.npz", kept)
+        return kept
+
+    def _path(self, relative: str, output: StageOutput) -> Path:
+        """Where a patch file lies now: this stage's own files are still under their temporary name."""
+        inside = relative.removeprefix(f"{output.prefix}/")
+        return output.folder / inside if inside != relative else self.run.path / relative

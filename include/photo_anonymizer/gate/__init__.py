@@ -1,0 +1,1 @@
+"""Eighth stage: Great Expectations judges counts and aggregates that name nobody."""

@@ -1,0 +1,117 @@
+"""What the gate looks at: one row of counts and rates about a run, with no id in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+
+from pydantic import BaseModel, ConfigDict
+
+from photo_anonymizer.escalation import STAGE as MEASURE
+from photo_anonymizer.escalation import Measured, measure_and_escalate
+from photo_anonymizer.metadata.inspect import inspect
+from photo_anonymizer.model.patch import FACE_LAYER, load_edits
+from photo_anonymizer.model.record import PhotoRecord, Status
+from photo_anonymizer.runfolder import RunFolder
+
+
+class Aggregates(BaseModel):
+    """One run in numbers. ``None`` is a measure that is missing, which the gate never takes for a good one."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    inputs: int
+    to_release: int
+    held: int
+    rejected: int
+    unaccounted: int
+    """Inputs that are none of the three; anything but 0 means that a photo got lost or was counted twice."""
+    faces: int
+    """Faces in photos to be released."""
+    faces_without_edit: int
+    """Of those, faces that nothing was done to."""
+    faces_measured: int
+    photos_with_faces: int
+    photos_measured: int
+    files_missing: int
+    metadata_residue: int
+    """Files in which the independent reader found anything that is not on its list."""
+    recogniser_degenerate: bool
+    linked_rate: float | None
+    rank1_low_excess: float | None
+    """Lower end of rank-1's interval minus chance."""
+
+
+def final_records(run: RunFolder) -> list[PhotoRecord]:
+    """Every input of the run as its last stage left it, in the order of ingest."""
+    newest = {record.source_uri: record for record in run.all_records("ingest")}
+    newest.update({record.source_uri: record for record in run.records(MEASURE)})
+    return list(newest.values())
+
+
+def aggregate(run: RunFolder) -> Aggregates:
+    """Counts the run, and reads every file that would be published once more."""
+    measured = measure_and_escalate(run)
+    records = final_records(run)
+    going = [record for record in records if record.pending]
+    with ThreadPoolExecutor(run.config.workers) as pool:
+        residues = list(pool.map(lambda record: _residue(run, record), going))
+    return tally(
+        inputs=len(run.all_records("ingest")),
+        records=records,
+        edited_faces={record.photo_id: edited_faces(run, record) for record in going},
+        residues=residues,
+        measured=measured,
+    )
+
+
+def tally(
+    *,
+    inputs: int,
+    records: Iterable[PhotoRecord],
+    edited_faces: dict[str, set[str]],
+    residues: Iterable[int | None],
+    measured: Measured,
+) -> Aggregates:
+    """The row, from what was counted.
+
+    :param residues: for every photo to be released the number of findings in its file, None when the file is missing.
+    """
+    records, residues = list(records), list(residues)
+    going = [record for record in records if record.pending]
+    held = sum(record.status is Status.HELD for record in records)
+    rejected = sum(record.status is Status.REJECTED for record in records)
+    attack = measured.after
+    excess = None
+    if attack.rank1.low is not None and attack.rank1.chance is not None:
+        excess = attack.rank1.low - attack.rank1.chance
+    return Aggregates(
+        inputs=inputs,
+        to_release=len(going),
+        held=held,
+        rejected=rejected,
+        unaccounted=inputs - len(going) - held - rejected,
+        faces=sum(len(record.faces) for record in going),
+        faces_without_edit=sum(
+            face.face_id not in edited_faces.get(record.photo_id, set()) for record in going for face in record.faces
+        ),
+        faces_measured=attack.linked.n,
+        photos_with_faces=measured.photos_with_faces,
+        photos_measured=measured.photos_measured,
+        files_missing=sum(residue is None for residue in residues),
+        metadata_residue=sum(bool(residue) for residue in residues),
+        recogniser_degenerate=attack.degenerate,
+        linked_rate=attack.linked.rate,
+        rank1_low_excess=excess,
+    )
+
+
+def edited_faces(run: RunFolder, record: PhotoRecord) -> set[str]:
+    """Ids of the faces of a photo that a patch replaces."""
+    edits = (edit for path in record.patches for edit in load_edits(run.path / path))
+    return {str(edit["face_id"]) for edit in edits if edit["layer"] == FACE_LAYER}
+
+
+def _residue(run: RunFolder, record: PhotoRecord) -> int | None:
+    path = run.path / record.file
+    return len(inspect(path.read_bytes())) if path.is_file() else None

@@ -1,0 +1,167 @@
+"""The expectations that a run must meet, and their evaluation by Great Expectations.
+
+On an empty frame most of Great Expectations' column expectations pass, and so do they on missing values. Therefore the
+suite demands exactly one row and every value in it first, and bounds are put on aggregates.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from photo_anonymizer.config import ReidConfig
+from photo_anonymizer.gate.aggregates import Aggregates
+
+SUITE = "photo_release"
+
+
+class Finding(BaseModel):
+    """One expectation and whether the run met it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    expectation: str
+    column: str
+    passed: bool
+    meaning: str
+
+
+class Verdict(BaseModel):
+    """The gate's judgement. Empty findings are no pass."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    passed: bool
+    findings: tuple[Finding, ...]
+
+    @property
+    def refusals(self) -> list[str]:
+        """What was not met, in words."""
+        return [finding.meaning for finding in self.findings if not finding.passed]
+
+
+def expectations(bounds: ReidConfig) -> list[tuple[str, str, dict[str, Any], str]]:
+    """(Great Expectations class, column, arguments, meaning) of every expectation of the suite."""
+    bounded, equal = "ExpectColumnMaxToBeBetween", "ExpectColumnValuesToBeInSet"
+    never_null: list[tuple[str, str, dict[str, Any], str]] = [
+        ("ExpectColumnValuesToNotBeNull", column, {}, f"the measure {column} is missing")
+        for column in Aggregates.model_fields
+        if column not in _MAY_BE_MISSING or bounds.require_faces
+    ]
+    zero = {
+        "unaccounted": "inputs are not released + held + rejected: a photo got lost or was counted twice",
+        "faces_without_edit": "a face of a photo to be released was left as it is",
+        "faces_unmeasured": "a face to be released was not attacked",
+        "photos_unmeasured": "a photo with faces was not attacked",
+        "files_missing": "a picture to be released is missing",
+        "metadata_residue": "a picture to be released carries something besides its pixels",
+    }
+    return [
+        ("ExpectTableRowCountToEqual", "", {"value": 1}, "there is nothing to judge"),
+        *never_null,
+        *((equal, column, {"value_set": [0]}, meaning) for column, meaning in zero.items()),
+        (
+            equal,
+            "recogniser_degenerate",
+            {"value_set": [False]},
+            "the recogniser cannot tell the originals apart",
+        ),
+        (
+            "ExpectColumnMinToBeBetween",
+            "to_release",
+            {"min_value": 1},
+            "no photo is left to be released: there is nothing to judge",
+        ),
+        (
+            "ExpectColumnMinToBeBetween",
+            "faces",
+            {"min_value": 1 if bounds.require_faces else 0},
+            "no face was found in any photo, so nothing was attacked and nothing is proven "
+            "(reid.require_faces: false lets a collection without people pass)",
+        ),
+        (
+            bounded,
+            "linked_rate",
+            {"max_value": bounds.max_linked_rate},
+            f"more than {bounds.max_linked_rate:.1%} of the faces are still linked to their own original",
+        ),
+        (
+            bounded,
+            "rank1_low_excess",
+            {"max_value": bounds.max_rank1_excess},
+            f"faces are found among all originals more than {bounds.max_rank1_excess:.1%} above chance",
+        ),
+    ]
+
+
+_MAY_BE_MISSING = frozenset({"linked_rate", "rank1_low_excess"})
+"""Without a face there is no rate; whether that may be is the configuration's choice."""
+
+
+def judge(rows: list[Aggregates], bounds: ReidConfig) -> Verdict:
+    """Lets Great Expectations evaluate the suite over the aggregate rows (exactly one is right).
+
+    ``BOOLEAN_ONLY``: results carry no values, so nothing can leak through them.
+    """
+    os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
+    logging.getLogger("great_expectations").setLevel(logging.WARNING)
+    import great_expectations as gx
+    import great_expectations.expectations as gxe
+
+    wanted = expectations(bounds)
+    if rows and all(row.faces == 0 for row in rows) and not bounds.require_faces:
+        wanted = [item for item in wanted if item[1] not in _MAY_BE_MISSING]
+    context = gx.get_context(mode="ephemeral")
+    _quiet(context)
+    batch = (
+        context.data_sources.add_pandas("run")
+        .add_dataframe_asset("aggregates")
+        .add_batch_definition_whole_dataframe("all")
+    )
+    suite = context.suites.add(
+        gx.ExpectationSuite(
+            name=SUITE,
+            expectations=[
+                getattr(gxe, kind)(**({"column": column} if column else {}), **arguments)
+                for kind, column, arguments, _ in wanted
+            ],
+        )
+    )
+    definition = context.validation_definitions.add(gx.ValidationDefinition(name=SUITE, data=batch, suite=suite))
+    result = definition.run(batch_parameters={"dataframe": _frame(rows)}, result_format="BOOLEAN_ONLY")
+    meanings = {(kind, column): meaning for kind, column, _, meaning in wanted}
+    findings = tuple(_finding(item, meanings) for item in result.results)
+    complete = len(findings) == len(wanted)
+    return Verdict(
+        passed=bool(result.success) and complete and all(item.passed for item in findings), findings=findings
+    )
+
+
+def _finding(item: Any, meanings: dict[tuple[str, str], str]) -> Finding:
+    kind = type(item.expectation_config.to_domain_obj()).__name__
+    column = item.expectation_config.kwargs.get("column", "")
+    return Finding(expectation=kind, column=column, passed=bool(item.success), meaning=meanings[kind, column])
+
+
+def _frame(rows: list[Aggregates]) -> Any:
+    import pandas as pd
+
+    columns = [*Aggregates.model_fields, "faces_unmeasured", "photos_unmeasured"]
+    values = [
+        {
+            **row.model_dump(),
+            "faces_unmeasured": row.faces - row.faces_measured,
+            "photos_unmeasured": row.photos_with_faces - row.photos_measured,
+        }
+        for row in rows
+    ]
+    return pd.DataFrame(values, columns=columns)
+
+
+def _quiet(context: Any) -> None:
+    from great_expectations.data_context.types.base import ProgressBarsConfig
+
+    context.variables.progress_bars = ProgressBarsConfig(globally=False)

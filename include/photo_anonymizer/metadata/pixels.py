@@ -1,0 +1,126 @@
+"""From a cleaned container to upright 8 bit sRGB pixels.
+
+Only cleaned bytes reach Pillow: it never sees EXIF, XMP, profiles or text. The decoders are called directly,
+without ``Image.open``: the size was checked against the caller's own limit before, and Pillow's global limit
+(and its warnings) must neither be changed nor hit in a thread pool.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+
+import numpy as np
+from PIL import Image, ImageFile
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.PngImagePlugin import PngImageFile
+from PIL.TiffImagePlugin import TiffImageFile
+from PIL.WebPImagePlugin import WebPImageFile
+
+from photo_anonymizer.errors import PhotoError
+from photo_anonymizer.metadata.colour import to_srgb
+from photo_anonymizer.metadata.container import Container, undecodable, unsupported
+
+_DECODERS: dict[str, Callable[[io.BytesIO], ImageFile.ImageFile]] = {
+    "jpeg": JpegImageFile,
+    "png": PngImageFile,
+    "webp": WebPImageFile,
+    "tiff": TiffImageFile,
+}
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_PLAIN = ("L", "LA", "RGB", "RGBA")
+
+
+def opened(format: str, clean: bytes) -> Image.Image:
+    """The decoded picture of cleaned bytes, in the decoder's own mode.
+
+    :raises PhotoError: UNDECODABLE.
+    """
+    try:
+        picture = _DECODERS[format](io.BytesIO(clean))
+        picture.load()
+    except Exception:  # noqa: BLE001 - hostile bytes raise anything; the text may quote them, so it ends here
+        raise undecodable("the pixels cannot be decoded") from None
+    return picture
+
+
+def upright(box: Container) -> tuple[Image.Image, bool, bool]:
+    """The picture of a container as it is meant to be seen.
+
+    :return: mode L, LA, RGB or RGBA; whether the pixels differ from those in ``box.clean``; whether something
+        was hidden under fully transparent pixels.
+    :raises PhotoError: UNDECODABLE or UNSUPPORTED_FORMAT.
+    """
+    stored = opened(box.format, box.clean)
+    if stored.size != (box.width, box.height):
+        raise undecodable("the picture differs in size from its header")
+    try:
+        plain = _eight_bits(stored, box)
+        plain, converted = to_srgb(plain, box.icc)
+        plain, hidden = _without_hidden(plain)
+        if box.orientation != 1:
+            plain = plain.transpose(_TURNS[box.orientation])
+    except PhotoError:
+        raise
+    except Exception:  # noqa: BLE001 - as above: also assertions inside Pillow
+        raise undecodable("the pixels cannot be converted") from None
+    changed = converted or hidden or box.orientation != 1 or stored.mode not in (*_PLAIN, "P", "PA")
+    return plain, changed, hidden
+
+
+def _eight_bits(picture: Image.Image, box: Container) -> Image.Image:
+    """Any mode a decoder delivers → L, LA, RGB, RGBA or CMYK, 8 bit."""
+    mode = picture.mode
+    if mode.startswith("I;16"):
+        return _from_16_bits(picture, box)
+    if mode in ("P", "PA", *_PLAIN):
+        return _with_keyed_alpha(picture)
+    if mode == "CMYK":
+        return picture
+    simpler = {"1": "L", "La": "LA", "RGBa": "RGBA", "RGBX": "RGB", "YCbCr": "RGB"}.get(mode)
+    if simpler is None:
+        raise unsupported("pixels that are not 1 to 16 bit whole numbers")
+    return picture.convert(simpler)
+
+
+def _with_keyed_alpha(picture: Image.Image) -> Image.Image:
+    """Palettes and keyed transparency resolved; plain pictures as they are."""
+    transparent = picture.has_transparency_data
+    if picture.mode in ("P", "PA"):
+        return picture.convert("RGBA" if transparent else "RGB")
+    if transparent and picture.mode in ("L", "RGB"):
+        return picture.convert("LA" if picture.mode == "L" else "RGBA")
+    return picture
+
+
+def _from_16_bits(picture: Image.Image, box: Container) -> Image.Image:
+    """Grey of 9 to 16 bits, scaled to 8. (Pillow's own conversion clips: all above 255 turns white.)"""
+    values = np.asarray(picture).astype(np.uint16)
+    shift = 4 if box.depth == 12 else 8
+    grey = np.minimum(values >> shift, 255).astype(np.uint8)
+    result = Image.fromarray(255 - grey if box.inverted else grey)
+    key = picture.info.get("transparency")
+    if isinstance(key, int):
+        result.putalpha(Image.fromarray(np.where(values == key, 0, 255).astype(np.uint8)))
+    return result
+
+
+def _without_hidden(picture: Image.Image) -> tuple[Image.Image, bool]:
+    """Black under fully transparent pixels, where a face could lie that nobody sees."""
+    if picture.mode not in ("LA", "RGBA"):
+        return picture, False
+    values = np.asarray(picture)
+    unseen = values[..., -1] == 0
+    if not values[unseen].any():
+        return picture, False
+    blackened = values.copy()
+    blackened[unseen] = 0
+    return Image.fromarray(blackened, picture.mode), True

@@ -1,0 +1,12 @@
+"""Fourth stage: what takes a face's place. One file a method; the branch picks one method for the run."""
+
+from photo_anonymizer.registry import Registry
+
+METHODS = Registry(
+    "method",
+    {
+        "blur": "photo_anonymizer.methods.blur:Blur",
+        "pixelate": "photo_anonymizer.methods.pixelate:Pixelate",
+        "mask": "photo_anonymizer.methods.mask:Mask",
+    },
+)

@@ -1,0 +1,77 @@
+"""Anonymize: a patch for every face of every photo."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import time
+from functools import cache
+
+import numpy as np
+
+from photo_anonymizer.config import MethodName
+from photo_anonymizer.imagefile import load
+from photo_anonymizer.methods import METHODS
+from photo_anonymizer.methods.ladder import Step, ladder
+from photo_anonymizer.methods.protocol import Method
+from photo_anonymizer.methods.region import region_of
+from photo_anonymizer.model.face import Face
+from photo_anonymizer.model.patch import FACE_LAYER, Patch, save_patches
+from photo_anonymizer.model.pixels import Pixels
+from photo_anonymizer.model.record import PhotoRecord
+from photo_anonymizer.photostage import run_photo_stage
+from photo_anonymizer.runfolder import RunFolder, StageOutput
+from photo_anonymizer.vault import Vault
+
+STAGE = "anonymize"
+
+
+def anonymize(run: RunFolder, shard: str, previous: str, method: MethodName) -> list[PhotoRecord]:
+    """Writes a patch for every face of a shard with the run's method. Faces are not told apart by their score: a
+    doubtful one is anonymized like any other."""
+    config = run.config
+    step = ladder(config, method)[0]
+    key = Vault.of(config).key()
+
+    def work(record: PhotoRecord, output: StageOutput) -> PhotoRecord:
+        if not record.faces:
+            return record.with_(method=method)
+        started = time.monotonic()
+        rgb, _ = load(run.path / record.file)
+        decoded = time.monotonic()
+        patches = [
+            patch_of(rgb, face, step, config.region.feather, noise_source(key, record.photo_id, face.face_id, 0))
+            for face in reversed(record.faces)
+        ]
+        name = f"{record.photo_id}.npz"
+        save_patches(output.folder / name, [patch for patch in patches if patch])
+        record = record.with_(method=method, patches=(*record.patches, output.relative(name)))
+        return record.timed(decode=decoded - started, change=time.monotonic() - decoded)
+
+    return run_photo_stage(run, STAGE, previous, shard, work)
+
+
+def patch_of(rgb: Pixels, face: Face, step: Step, feather: float, rng: np.random.Generator) -> Patch | None:
+    """The edit that replaces one face; None when the face lies outside the photo.
+
+    :param rgb: uint8 (H, W, 3), the untouched photo.
+    """
+    size_wh = rgb.shape[1], rgb.shape[0]
+    region = region_of(face, size_wh, scale=step.scale, feather=feather, shape=step.shape)
+    if region is None:
+        return None
+    pixels = _method(step.method).pixels(rgb, region, step.parameters, rng)
+    return Patch(region.box, pixels, region.alpha, FACE_LAYER, f"methods.{step.method}", step.about(), face.face_id)
+
+
+def noise_source(key: bytes, photo_id: str, face_id: str, rung: int) -> np.random.Generator:
+    """Chance for one face on one rung: anew for every face, the same when a task is run again, and not to be
+    repeated without the vault's key."""
+    message = f"noise/{photo_id}/{face_id}/{rung}".encode()
+    return np.random.default_rng(int.from_bytes(hmac.new(key, message, hashlib.sha256).digest(), "big"))
+
+
+@cache
+def _method(name: str) -> Method:
+    method: Method = METHODS.load(name)()
+    return method

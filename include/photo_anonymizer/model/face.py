@@ -1,0 +1,57 @@
+"""A face as the detection stage found it."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from photo_anonymizer.model.geometry import Box
+
+Point = tuple[float, float]
+Band = Literal["accept", "doubt"]
+
+
+class Landmarks(BaseModel):
+    """Five points (x, y) in the photo's pixels; left and right as seen in the picture."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    left_eye: Point
+    right_eye: Point
+    nose: Point
+    left_mouth: Point
+    right_mouth: Point
+
+    @property
+    def points(self) -> tuple[Point, Point, Point, Point, Point]:
+        """In the order of the fields."""
+        return self.left_eye, self.right_eye, self.nose, self.left_mouth, self.right_mouth
+
+    @property
+    def inter_ocular_px(self) -> float:
+        """Distance between the eyes' centres in px."""
+        return math.dist(self.left_eye, self.right_eye)
+
+    @property
+    def roll_rad(self) -> float:
+        """In-plane turn of the head in radians: 0 upright, positive clockwise as seen in the picture."""
+        (x0, y0), (x1, y1) = self.left_eye, self.right_eye
+        return math.atan2(y1 - y0, x1 - x0)
+
+
+class Face(BaseModel):
+    """One detected face.
+
+    ``band`` is ``accept`` at and above the upper threshold, ``doubt`` between the two; both are anonymized.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    face_id: str
+    box: Box
+    landmarks: Landmarks
+    score: float = Field(ge=0, le=1)
+    band: Band
+    detectors: tuple[str, ...]

@@ -1,0 +1,305 @@
+"""Export: a new version appears by rename, whole or not at all, as a BagIt bag (RFC 8493)."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import logging
+import os
+import re
+import shutil
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import bagit
+
+from photo_anonymizer import __version__, outcome, weights
+from photo_anonymizer.config import RunConfig
+from photo_anonymizer.errors import GateRefusedError
+from photo_anonymizer.escalation import Measured, measure_and_escalate
+from photo_anonymizer.files import published_folder, write_json
+from photo_anonymizer.gate.aggregates import Aggregates, final_records
+from photo_anonymizer.gate.stage import result as gate_result
+from photo_anonymizer.gate.suite import Verdict
+from photo_anonymizer.model.patch import FACE_LAYER, load_edits
+from photo_anonymizer.model.record import PhotoRecord, Status
+from photo_anonymizer.release import audit, tables
+from photo_anonymizer.release.report import write_report
+from photo_anonymizer.runfolder import WHOLE, RunFolder
+from photo_anonymizer.software import software_versions
+from photo_anonymizer.vault import Vault, ledger_row
+
+log = logging.getLogger(__name__)
+
+STAGE = "export_release"
+VERSION_NAME = re.compile(r"v(\d{4,})")
+# One moment for every published file: the time of writing says nothing about a photo, and nothing else is kept.
+PUBLISHED_MTIME_S = 315_532_800  # 1980-01-01, the earliest that ZIP can hold
+
+
+class Exported(dict[str, Any]):
+    """What an export tells the outside: version, place and counts, nothing about any photo."""
+
+
+def export_release(run: RunFolder) -> Exported:
+    """Publishes the run's photos as the dataset's next version; a run that is exported already is only reported.
+
+    :raises GateRefusedError: the gate did not let this run pass.
+    """
+    config, vault = run.config, Vault.of(run.config)
+    aggregates, verdict = gate_result(run)
+    if not verdict.passed:
+        raise GateRefusedError("this run did not pass the gate; nothing is published")
+    run.tell(STAGE, WHOLE, 0, 1)
+    records = final_records(run)
+    dataset = Path(config.out).absolute() / "releases" / config.dataset
+    dataset.mkdir(parents=True, exist_ok=True)
+    token = run_token(vault.key(), run.run_id)
+    with vault.locked_for("export"):
+        version = find_version(dataset, token)
+        if version is None:
+            version = next_version(dataset)
+            _build(run, dataset / version, records, token, aggregates, verdict)
+    _account(run, vault, records, version, dataset / version)
+    log.info("published %s with %d photos", version, aggregates.to_release)
+    exported = Exported(
+        version=version,
+        release=str(dataset / version),
+        released=aggregates.to_release,
+        held=aggregates.held,
+        rejected=aggregates.rejected,
+        inputs=aggregates.inputs,
+        faces=aggregates.faces,
+    )
+    outcome.note(config, run, "released", **exported)
+    run.tell(STAGE, WHOLE, 1, 1)
+    return exported
+
+
+def run_token(key: bytes, run_id: str) -> str:
+    """How a release names its run: the ledger's owner can tell which it was, nobody else can."""
+    return hmac.new(key, b"run/" + run_id.encode(), hashlib.sha256).hexdigest()[:32]
+
+
+def versions(dataset: Path) -> list[str]:
+    """Published versions of a dataset, oldest first."""
+    found = [path.name for path in dataset.glob("v*") if path.is_dir() and VERSION_NAME.fullmatch(path.name)]
+    return sorted(found, key=lambda name: int(name[1:]))
+
+
+def next_version(dataset: Path) -> str:
+    """The name after the newest version."""
+    published = versions(dataset)
+    return f"v{int(published[-1][1:]) + 1 if published else 1:04d}"
+
+
+def find_version(dataset: Path, token: str) -> str | None:
+    """The version that this run has published already, if any."""
+    for name in reversed(versions(dataset)):
+        try:
+            about = json.loads((dataset / name / "data" / "run.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            continue
+        if about.get("run") == token:
+            return name
+    return None
+
+
+def _build(
+    run: RunFolder,
+    target: Path,
+    records: Sequence[PhotoRecord],
+    token: str,
+    aggregates: Aggregates,
+    verdict: Verdict,
+) -> None:
+    config, measured = run.config, measure_and_escalate(run)
+    going = [record for record in records if record.pending]
+    with published_folder(target, mode=0o755) as folder:
+        (folder / "photos").mkdir()
+        with ThreadPoolExecutor(config.workers) as pool:
+            photo_rows = list(pool.map(lambda record: _publish_photo(run, record, folder), going))
+        edits = {record.photo_id: _edits(run, record) for record in going}
+        tables.write(folder / "photos.parquet", photo_rows, tables.PHOTOS)
+        tables.write(folder / "faces.parquet", _face_rows(going, edits), tables.FACES)
+        entries = audit.chain(_events(config, records, photo_rows, edits, aggregates, verdict, token))
+        (folder / "audit.jsonl").write_text(audit.dump(entries), encoding="utf-8")
+        about = _about(config, token, target.name, aggregates, audit.head_of(entries))
+        evidence = _evidence(measured, aggregates, verdict, config)
+        write_json(folder / "run.json", about, 0o644)
+        write_json(folder / "qa.json", evidence, 0o644)
+        write_report(folder, about, evidence, photo_rows, _reasons(records), config.release.contact_sheet_photos)
+        bagit.make_bag(
+            str(folder),
+            {
+                "Source-Organization": "photo-anonymizer",
+                "External-Identifier": f"{config.dataset}/{target.name}",
+            },
+            processes=1,
+            checksums=["sha256"],
+        )
+        _seal(folder)
+
+
+def _publish_photo(run: RunFolder, record: PhotoRecord, folder: Path) -> dict[str, Any]:
+    source = run.path / record.file
+    name = f"photos/{record.photo_id}{source.suffix}"
+    data = source.read_bytes()
+    (folder / name).write_bytes(data)
+    return {
+        "photo_id": record.photo_id,
+        "file": name,
+        "sha256": hashlib.sha256(data).hexdigest(),
+        "width": record.width,
+        "height": record.height,
+        "format": record.format,
+        "method": record.method if record.faces else "",
+        "faces": len(record.faces),
+        "reviewed": False,
+    }
+
+
+def _edits(run: RunFolder, record: PhotoRecord) -> list[dict[str, Any]]:
+    return [edit for path in record.patches for edit in load_edits(run.path / path)]
+
+
+def _face_rows(records: Sequence[PhotoRecord], edits: dict[str, list[dict[str, Any]]]) -> list[dict[str, Any]]:
+    rows = []
+    for record in records:
+        made = {edit["face_id"]: edit for edit in edits[record.photo_id] if edit["layer"] == FACE_LAYER}
+        for face in record.faces:
+            rows.append(
+                tables.face_row(record.photo_id, face, made[face.face_id], record.escalations.get(face.face_id, 0))
+            )
+    return rows
+
+
+def _events(
+    config: RunConfig,
+    records: Sequence[PhotoRecord],
+    photo_rows: Sequence[dict[str, Any]],
+    edits: dict[str, list[dict[str, Any]]],
+    aggregates: Aggregates,
+    verdict: Verdict,
+    token: str,
+) -> list[tuple[str, dict[str, Any]]]:
+    by_id = {record.photo_id: record for record in records if record.pending}
+    events: list[tuple[str, dict[str, Any]]] = [
+        ("run", {"run": token, "configuration_sha256": config.digest, "software": software_versions()})
+    ]
+    for row in photo_rows:
+        record = by_id[row["photo_id"]]
+        shown = [
+            {**edit, "parameters": tables.public_parameters(edit["parameters"])} for edit in edits[row["photo_id"]]
+        ]
+        events.append(
+            (
+                "photo",
+                {
+                    "photo_id": row["photo_id"],
+                    "sha256": row["sha256"],
+                    "metadata_removed": list(record.removed),
+                    "edits": shown,
+                    "escalations": record.escalations,
+                },
+            )
+        )
+    events.append(("not_released", dict(_reasons(records))))
+    events.append(("gate", {"passed": verdict.passed, "expectations": len(verdict.findings)}))
+    events.append(("published", {"photos": aggregates.to_release}))
+    return events
+
+
+def _about(config: RunConfig, token: str, version: str, aggregates: Aggregates, head: audit.Head) -> dict[str, Any]:
+    return {
+        "schema": 1,
+        "dataset": config.dataset,
+        "version": version,
+        "run": token,
+        "configuration": config.public(),
+        "configuration_sha256": config.digest,
+        "method": config.chosen_method,
+        "residual_cues": config.residual_enabled,
+        "software": software_versions(),
+        "models": [
+            {
+                "name": item.name,
+                "package": f"{item.package}=={item.pin}",
+                "sha256": item.sha256,
+                "licence": item.licence,
+                "use": item.use,
+            }
+            for item in weights.registered().values()
+        ],
+        "counts": {
+            "inputs": aggregates.inputs,
+            "released": aggregates.to_release,
+            "held": aggregates.held,
+            "rejected": aggregates.rejected,
+            "faces": aggregates.faces,
+        },
+        "audit": {"entries": head.entries, "sha256": head.sha256},
+        "product": {"name": "photo-anonymizer", "version": __version__},
+    }
+
+
+def _evidence(measured: Measured, aggregates: Aggregates, verdict: Verdict, config: RunConfig) -> dict[str, Any]:
+    return {
+        "schema": 1,
+        "claim": "observed",
+        "attack": "A0: clear originals against published files, same photos, aligned by the originals' landmarks",
+        "aggregates": aggregates.model_dump(mode="json"),
+        "before_escalation": measured.before.model_dump(mode="json"),
+        "published": measured.after.model_dump(mode="json"),
+        "escalation": {
+            "rounds": measured.rounds,
+            "faces_escalated": measured.faces_escalated,
+            "photos_held": measured.photos_held,
+        },
+        "bounds": {
+            "max_linked_rate": config.reid.max_linked_rate,
+            "max_rank1_excess": config.reid.max_rank1_excess,
+        },
+        "gate": verdict.model_dump(mode="json"),
+    }
+
+
+def _reasons(records: Sequence[PhotoRecord]) -> Counter[str]:
+    return Counter(f"{record.status}: {record.reason}" for record in records if not record.pending)
+
+
+def _seal(folder: Path) -> None:
+    """Read-only files of one age, flushed to the disk."""
+    for path in folder.rglob("*"):
+        if path.is_file():
+            descriptor = os.open(path, os.O_RDONLY)
+            os.fsync(descriptor)
+            os.close(descriptor)
+            os.utime(path, (PUBLISHED_MTIME_S, PUBLISHED_MTIME_S))
+            path.chmod(0o444)
+
+
+def _account(run: RunFolder, vault: Vault, records: Sequence[PhotoRecord], version: str, release: Path) -> None:
+    """The ledger's final rows and the vault's own note of the release's audit head."""
+    about = json.loads((release / "data" / "run.json").read_text(encoding="utf-8"))
+    rows = []
+    for record in records:
+        if record.pending:
+            output = f"{version}/data/photos/{record.photo_id}{Path(record.file).suffix}"
+            rows.append(ledger_row(record.with_(status=Status.RELEASED), run.run_id, version, output))
+        else:
+            rows.append(ledger_row(record, run.run_id))
+    vault.update_ledger(rows)
+    vault.note_release(version, about["audit"])
+
+
+def remove_workspace(run: RunFolder) -> None:
+    """Deletes what a run that ended well needs no longer: intermediate files and embeddings."""
+    private = Vault.of(run.config).private_folder(run.path.name)
+    shutil.rmtree(private / "embeddings", ignore_errors=True)
+    if not run.config.release.keep_workspace:
+        run.remove()

@@ -1,0 +1,451 @@
+"""The report of a release: one HTML file with everything in it, for reviewers, data teams and auditors.
+
+It is made from numbers and from published files alone: no original is within its reach.
+"""
+
+from __future__ import annotations
+
+import base64
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from photo_anonymizer.imagefile import load
+from photo_anonymizer.model.measurement import Rate
+from photo_anonymizer.model.pixels import Alpha, Pixels
+from photo_anonymizer.model.record import Reason
+
+NAME = "report.html"
+NOT_MEASURED = "not measured"
+EXPLANATIONS: Mapping[str, str] = {
+    Reason.NOT_A_PHOTO: "The content is no picture, whatever the file is called.",
+    Reason.NOT_A_REGULAR_FILE: "A device, a pipe or the like, or something outside the source folder.",
+    Reason.SYMBOLIC_LINK: "A link to somewhere else. Links are not followed.",
+    Reason.UNREADABLE: "The file or folder could not be read, or it changed while the run was reading.",
+    Reason.EMPTY_FILE: "The file has no content.",
+    Reason.FILE_TOO_LARGE: "Larger than ingest.max_file_mb allows; not read.",
+    Reason.TOO_MANY_PIXELS: "More pixels than ingest.max_megapixels allows; not decoded.",
+    Reason.UNSUPPORTED_FORMAT: "A picture in a format that cannot be cleaned with certainty.",
+    Reason.UNDECODABLE: "Truncated or broken: the pixels could not be decoded.",
+    Reason.DUPLICATE: "Same content as another input, which stands for both.",
+    Reason.SEVERAL_PICTURES: "Several pictures in one file (animation, pages): one would hide the others.",
+    Reason.PERSON_WITHOUT_FACE: "Somebody is visible, but no face was found that could be changed.",
+    Reason.UNCERTAIN_FACE: "A detection that may be a face waits for a reviewer.",
+    Reason.TOO_MANY_FACES: "More faces than detection.max_faces allows.",
+    Reason.STILL_RECOGNISED: "A face was still linked to its original after the last escalation.",
+    Reason.NOT_MEASURED: "A face could not be attacked, so nothing is known about it.",
+    Reason.METADATA_RESIDUE: "The finished file still carried something besides its pixels.",
+    Reason.STAGE_ERROR: "An unforeseen error while this photo was worked on.",
+    Reason.GATE_REFUSED: "The gate refused the run to which this photo belonged.",
+    Reason.NOT_FINISHED: "The run ended before this photo was finished.",
+}
+"""What the reason codes mean, for people who do not know them."""
+
+_THUMBNAIL_PX = 260
+_JPEG_QUALITY = 78
+_SHORT_ID = 8
+_ONE_TAIL = 0.025
+"""Half of the doubt that a two-sided 95 % interval leaves."""
+
+
+def write_report(
+    folder: Path,
+    about: dict[str, Any],
+    evidence: dict[str, Any],
+    photo_rows: Sequence[dict[str, Any]],
+    reasons: Mapping[str, int],
+    contact_sheet_photos: int,
+) -> None:
+    """Writes ``folder/report.html``.
+
+    :param folder: the release's ``data`` folder with its published ``photos/``.
+    :param about: what ``run.json`` says.
+    :param evidence: what ``qa.json`` says.
+    :param reasons: ``"held: person_without_face"`` → how many.
+    :param contact_sheet_photos: published photos to show, at most.
+    :raises PhotoError: a published file cannot be decoded.
+    """
+    published, before = reading(evidence["published"]), reading(evidence["before_escalation"])
+    html = (
+        _environment()
+        .get_template("report.html.j2")
+        .render(
+            about=about,
+            evidence=evidence,
+            published=published,
+            before=before,
+            outcome=outcome(published),
+            shape=histogram(evidence["published"]),
+            reasons=reason_rows(reasons),
+            checks=check_rows(evidence),
+            settings=settings(about["configuration"]),
+            sheet=[_card(folder, row) for row in choose(photo_rows, contact_sheet_photos)],
+            asked=contact_sheet_photos,
+            photos_with_faces=sum(row["faces"] > 0 for row in photo_rows),
+        )
+    )
+    (folder / NAME).write_text(html, encoding="utf-8")
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(
+        percent=percent, interval=interval, hits=hits, number=number, plural=plural, needed=faces_needed
+    )
+    return environment
+
+
+# words for numbers
+
+
+def percent(value: float | None) -> str:
+    """0.0627 → ``6.3 %``; what is missing is called so, and only 0 and 1 look like 0 and 1."""
+    if value is None:
+        return NOT_MEASURED
+    if 0 < abs(value) < 1e-5:
+        return "< 0.001\u00a0%"
+    if 0.9995 <= value < 1:
+        return "> 99.9\u00a0%"
+    if value in (0, 1):
+        return f"{value * 100:.0f}\u00a0%"
+    return f"{value * 100:.1f}\u00a0%" if abs(value) >= 0.01 else f"{value * 100:.2g}\u00a0%"
+
+
+def interval(rate: Rate) -> str:
+    """``0–6.3 %``, or that it was not measured."""
+    if rate.low is None or rate.high is None:
+        return NOT_MEASURED
+    low, high = percent(rate.low).removesuffix("\u00a0%"), percent(rate.high)
+    return f"{low}–{high}"
+
+
+def hits(rate: Rate) -> str:
+    """``0 of 57``, or that it was not measured."""
+    return NOT_MEASURED if rate.rate is None else f"{rate.hits:,} of {rate.n:,}"
+
+
+def number(value: Any) -> str:
+    """A count or a setting as people write it."""
+    if value is None:
+        return "not set"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def plural(count: int, word: str) -> str:
+    """``1 face``, ``2 faces``."""
+    return f"{count:,}\u00a0{word}{'' if count == 1 else 's'}"
+
+
+def faces_needed(bound: float) -> int:
+    """Faces without a single match after which the 95 % interval (two-sided) ends below ``bound``.
+
+    0 of n has the upper end 1 - 0.025^(1/n), which is about 3.7 / n (the rule of three, 3 / n, is one-sided).
+    """
+    return math.ceil(math.log(_ONE_TAIL) / math.log1p(-bound))
+
+
+# what was measured
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One attack as the report shows it. A broken recogniser's rates are none at all."""
+
+    recogniser: str
+    threshold: float
+    faces: int
+    verification: Rate
+    """Within the threshold of their own original."""
+    linked: Rate
+    """Of these, nearer to it than an empty picture is."""
+    rank1: Rate
+    degenerate: bool
+    strangers_within: float | None
+    """Share of pairs of different photos' originals that the recogniser takes for the same person."""
+
+    @property
+    def no_better_than_empty(self) -> int:
+        """Faces within the threshold of an original to which an empty picture is as near."""
+        return self.verification.hits - self.linked.hits
+
+    @property
+    def above_chance(self) -> bool:
+        """Does the whole interval of rank-1 lie above guessing?"""
+        low, chance = self.rank1.low, self.rank1.chance
+        return low is not None and chance is not None and low > chance
+
+
+def reading(attack: Mapping[str, Any]) -> Reading:
+    """What the report says about one attack."""
+    broken = bool(attack["degenerate"])
+
+    def rate(name: str) -> Rate:
+        found = Rate.model_validate(attack[name])
+        return Rate(hits=0, n=found.n, rate=None, low=None, high=None, chance=found.chance) if broken else found
+
+    return Reading(
+        recogniser=attack["recogniser"],
+        threshold=attack["threshold"],
+        faces=int(attack["linked"]["n"]),
+        verification=rate("verification"),
+        linked=rate("linked"),
+        rank1=rate("rank1"),
+        degenerate=broken,
+        strangers_within=None if broken else share_within(attack, attack["strangers"]),
+    )
+
+
+def outcome(published: Reading) -> str:
+    """``nothing`` was attacked, the recogniser is ``broken``, faces are ``clear``, or some ``linked``."""
+    if published.degenerate:
+        return "broken"
+    if published.linked.rate is None:
+        return "nothing"
+    return "linked" if published.linked.hits else "clear"
+
+
+# tables
+
+
+@dataclass(frozen=True)
+class ReasonRow:
+    """Files that are not in the release for one reason."""
+
+    status: str
+    code: str
+    count: int
+    meaning: str
+
+
+def reason_rows(reasons: Mapping[str, int]) -> list[ReasonRow]:
+    """Held before rejected, the most frequent first."""
+    rows = []
+    for key, count in reasons.items():
+        status, _, code = key.partition(": ")
+        rows.append(ReasonRow(status, code, count, EXPLANATIONS.get(code, "No explanation is known for this code.")))
+    return sorted(rows, key=lambda row: (row.status, -row.count, row.code))
+
+
+@dataclass(frozen=True)
+class CheckRow:
+    """One or several expectations of the gate."""
+
+    refuses_when: str
+    measured: str
+    passed: bool
+    columns: tuple[str, ...] = ()
+
+
+def check_rows(evidence: Mapping[str, Any]) -> list[CheckRow]:
+    """The gate's expectations; those that a measure is there, and passed, are one row."""
+    values = _measures(evidence["aggregates"])
+    present, rows = [], []
+    for finding in evidence["gate"]["findings"]:
+        column = finding["column"]
+        if finding["expectation"] == "ExpectColumnValuesToNotBeNull" and finding["passed"]:
+            present.append(column)
+        else:
+            measured = _measured(column, values[column]) if column in values else "—"
+            rows.append(CheckRow(finding["meaning"], measured, finding["passed"]))
+    if present:
+        meaning = f"one of the {len(present)} measures below is missing"
+        rows.insert(0, CheckRow(meaning, "all present", True, tuple(present)))
+    return rows
+
+
+def _measures(aggregates: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        **aggregates,
+        "faces_unmeasured": aggregates["faces"] - aggregates["faces_measured"],
+        "photos_unmeasured": aggregates["photos_with_faces"] - aggregates["photos_measured"],
+    }
+
+
+def _measured(column: str, value: Any) -> str:
+    if value is None:
+        return NOT_MEASURED
+    if column in ("linked_rate", "rank1_low_excess"):
+        return percent(value).replace("-", "−")
+    return number(value)
+
+
+def settings(configuration: Mapping[str, Any]) -> list[tuple[str, list[tuple[str, str]]]]:
+    """The configuration by section: (section, [(field, value)])."""
+    plain = [(name, number(value)) for name, value in configuration.items() if not isinstance(value, Mapping)]
+    sections = [
+        (name, [(field, number(value)) for field, value in section.items()])
+        for name, section in configuration.items()
+        if isinstance(section, Mapping)
+    ]
+    return [("run", plain), *sections]
+
+
+# histogram
+
+
+@dataclass(frozen=True)
+class Plot:
+    """Size of the drawing and the frame that the bars stand in, in SVG units."""
+
+    width: int = 720
+    height: int = 330
+    left: int = 58
+    right: int = 704
+    top: int = 58
+    bottom: int = 276
+
+
+PLOT = Plot()
+
+
+@dataclass(frozen=True)
+class Tick:
+    """A mark on an axis."""
+
+    at: float
+    label: str
+
+
+@dataclass(frozen=True)
+class Histogram:
+    """Distances as an SVG needs them: shares of each group by bin."""
+
+    bars: tuple[tuple[float, float, float, float], ...]
+    """(x, y, width, height) of each bar of published faces against their own originals."""
+    outline: str
+    """Path of originals against originals of other photos; empty when there is no such pair."""
+    x_ticks: tuple[Tick, ...]
+    y_ticks: tuple[Tick, ...]
+    threshold_x: float
+    faces: int
+    plot: Plot = PLOT
+
+
+def histogram(attack: Mapping[str, Any]) -> Histogram | None:
+    """The drawing of one attack's distances, or ``None`` when nothing was measured."""
+    own, others = _shares(attack["same_photo"]), _shares(attack["strangers"])
+    if not any(own):
+        return None
+    edges = attack["histogram_edges"]
+    end = _end(edges, own, others, attack["threshold"])
+    top, y_ticks = _y_axis(max(*own, *others))
+
+    def across(distance: float) -> float:
+        return round(PLOT.left + (PLOT.right - PLOT.left) * distance / end, 2)
+
+    def up(share: float) -> float:
+        return round(PLOT.bottom - (PLOT.bottom - PLOT.top) * share / top, 2)
+
+    left, right = [across(edge) for edge in edges[:-1]], [across(edge) for edge in edges[1:]]
+    return Histogram(
+        bars=tuple(
+            (x0, up(share), round(x1 - x0, 2), round(PLOT.bottom - up(share), 2))
+            for x0, x1, share in zip(left, right, own, strict=True)
+            if share
+        ),
+        outline=_outline(left, right, [up(share) for share in others]) if any(others) else "",
+        x_ticks=tuple(Tick(across(step / 5), f"{step / 5:.1f}") for step in range(round(end * 5) + 1)),
+        y_ticks=tuple(Tick(up(share), f"{share * 100:.0f}") for share in y_ticks),
+        threshold_x=across(attack["threshold"]),
+        faces=sum(attack["same_photo"]),
+    )
+
+
+def _shares(counts: Sequence[int]) -> list[float]:
+    total = sum(counts)
+    return [count / total if total else 0.0 for count in counts]
+
+
+def _end(edges: Sequence[float], own: Sequence[float], others: Sequence[float], threshold: float) -> float:
+    """Where the distance axis ends: behind the last bar and the threshold, on a multiple of 0.2."""
+    used = [edge for edge, a, b in zip(edges[1:], own, others, strict=True) if a or b]
+    return min(float(edges[-1]), math.ceil(max(*used, threshold + 0.4, 1.0) * 5 - 1e-9) / 5)
+
+
+def _y_axis(most: float) -> tuple[float, list[float]]:
+    """The axis' end and its marks: at most five steps."""
+    step = next(step for step in (0.01, 0.02, 0.05, 0.1, 0.2, 0.25) if most <= step * 5 - 1e-9 or step == 0.25)
+    steps = math.ceil(most / step - 1e-9)
+    return steps * step, [place * step for place in range(steps + 1)]
+
+
+def _outline(left: Sequence[float], right: Sequence[float], heights: Sequence[float]) -> str:
+    used = [place for place, height in enumerate(heights) if height < PLOT.bottom]
+    first, last = used[0], used[-1]
+    steps = [f"V{heights[place]}H{right[place]}" for place in range(first, last + 1)]
+    return f"M{left[first]} {PLOT.bottom}{''.join(steps)}V{PLOT.bottom}"
+
+
+def share_within(attack: Mapping[str, Any], counts: Sequence[int]) -> float | None:
+    """Share of the counted distances in bins up to the threshold; ``None`` when nothing was counted."""
+    ends = attack["histogram_edges"][1:]
+    within = sum(count for end, count in zip(ends, counts, strict=True) if end <= attack["threshold"] + 1e-9)
+    return within / sum(counts) if sum(counts) else None
+
+
+# contact sheet
+
+
+@dataclass(frozen=True)
+class Card:
+    """A published photo on the contact sheet."""
+
+    photo_id: str
+    short_id: str
+    file: str
+    faces: int
+    uri: str
+    width: int
+    height: int
+
+
+def choose(rows: Sequence[dict[str, Any]], most: int) -> list[dict[str, Any]]:
+    """At most ``most`` photos, those with faces first, evenly spaced in the order of their ids."""
+    ordered = sorted(rows, key=lambda row: str(row["photo_id"]))
+    with_faces = _spaced([row for row in ordered if row["faces"]], most)
+    return with_faces + _spaced([row for row in ordered if not row["faces"]], most - len(with_faces))
+
+
+def _spaced(rows: Sequence[dict[str, Any]], most: int) -> list[dict[str, Any]]:
+    most = max(0, min(most, len(rows)))
+    return [rows[place * len(rows) // most] for place in range(most)]
+
+
+def _card(folder: Path, row: Mapping[str, Any]) -> Card:
+    small = thumbnail(*load(folder / row["file"]))
+    _, data = cv2.imencode(".jpg", small[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
+    return Card(
+        photo_id=row["photo_id"],
+        short_id=row["photo_id"][:_SHORT_ID],
+        file=row["file"],
+        faces=row["faces"],
+        uri="data:image/jpeg;base64," + base64.b64encode(data.tobytes()).decode("ascii"),
+        width=small.shape[1],
+        height=small.shape[0],
+    )
+
+
+def thumbnail(rgb: Pixels, alpha: Alpha | None = None) -> Pixels:
+    """The photo with its long side at most 260 px; what is transparent becomes white."""
+    height, width = rgb.shape[:2]
+    scale = min(1.0, _THUMBNAIL_PX / max(height, width))
+    size_wh = (max(1, round(width * scale)), max(1, round(height * scale)))
+    small = cv2.resize(rgb, size_wh, interpolation=cv2.INTER_AREA)
+    if alpha is not None:
+        opacity = cv2.resize(alpha, size_wh, interpolation=cv2.INTER_AREA)[..., None] / 255
+        small = np.rint(small * opacity + 255 * (1 - opacity)).astype(np.uint8)
+    return np.ascontiguousarray(small)

@@ -1,0 +1,79 @@
+"""The two tables of a release."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+PHOTOS = pa.schema(
+    [
+        ("photo_id", pa.string()),
+        ("file", pa.string()),
+        ("sha256", pa.string()),
+        ("width", pa.int32()),
+        ("height", pa.int32()),
+        ("format", pa.string()),
+        ("method", pa.string()),
+        ("faces", pa.int32()),
+        ("reviewed", pa.bool_()),
+    ]
+)
+FACES = pa.schema(
+    [
+        ("photo_id", pa.string()),
+        ("face_id", pa.string()),
+        ("x", pa.int32()),
+        ("y", pa.int32()),
+        ("width", pa.int32()),
+        ("height", pa.int32()),
+        ("detectors", pa.list_(pa.string())),
+        ("confidence", pa.float32()),
+        ("method", pa.string()),
+        ("parameters", pa.string()),
+        ("escalations", pa.int32()),
+        ("decision", pa.string()),
+    ]
+)
+
+
+def face_row(photo_id: str, face: Any, edit: dict[str, Any], escalations: int) -> dict[str, Any]:
+    """The row of one changed face; ``edit`` is what its patch says about itself."""
+    region = edit["region"]
+    return {
+        "photo_id": photo_id,
+        "face_id": face.face_id,
+        "x": region["x0"],
+        "y": region["y0"],
+        "width": region["x1"] - region["x0"],
+        "height": region["y1"] - region["y0"],
+        "detectors": list(face.detectors),
+        "confidence": face.score,
+        "method": edit["author"].removeprefix("methods."),
+        "parameters": json.dumps(public_parameters(edit["parameters"]), sort_keys=True),
+        "escalations": escalations,
+        "decision": "anonymized" if face.band == "accept" else "anonymized, queued for review",
+    }
+
+
+def public_parameters(parameters: dict[str, Any]) -> dict[str, Any]:
+    """Parameters as a release may show them: a user's icon is named, its path is not."""
+    shown = dict(parameters)
+    if shown.get("icon"):
+        shown["icon"] = "user's own"
+    elif shown.get("icon") == "":
+        shown["icon"] = "drawn smile"
+    return shown
+
+
+def write(path: Path, rows: list[dict[str, Any]], schema: pa.Schema) -> None:
+    """Writes a table."""
+    pq.write_table(pa.Table.from_pylist(rows, schema=schema), path)
+
+
+def read(path: Path) -> list[dict[str, Any]]:
+    """Reads a table."""
+    return list(pq.read_table(path).to_pylist())

@@ -1,0 +1,120 @@
+"""The order of the stages: the only place in the library that knows it. The DAG wires the same functions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import get_args
+
+from photo_anonymizer import claim, outcome, weights
+from photo_anonymizer.config import MethodName, RunConfig
+from photo_anonymizer.detection.stage import STAGE as DETECT
+from photo_anonymizer.detection.stage import detect_faces
+from photo_anonymizer.errors import PhotoAnonymizerError
+from photo_anonymizer.escalation import STAGE as MEASURE
+from photo_anonymizer.escalation import Measured, measure_and_escalate
+from photo_anonymizer.gate.stage import STAGE as GATE
+from photo_anonymizer.gate.stage import pass_gate
+from photo_anonymizer.ingest.stage import SHARDS, ingest, plan_shards
+from photo_anonymizer.ingest.stage import STAGE as INGEST
+from photo_anonymizer.metadata.stage import STAGE as STRIP
+from photo_anonymizer.metadata.stage import strip_metadata
+from photo_anonymizer.methods.ladder import choose_method
+from photo_anonymizer.methods.mask import user_icon
+from photo_anonymizer.methods.stage import STAGE as ANONYMIZE
+from photo_anonymizer.methods.stage import anonymize
+from photo_anonymizer.reid.stage import STAGE as EMBED
+from photo_anonymizer.reid.stage import embed_faces
+from photo_anonymizer.release.export import Exported, export_release, remove_workspace
+from photo_anonymizer.render.stage import STAGE as RENDER
+from photo_anonymizer.render.stage import render
+from photo_anonymizer.residual.stage import STAGE as RESIDUAL
+from photo_anonymizer.residual.stage import remove_residual_cues
+from photo_anonymizer.runfolder import RunFolder
+from photo_anonymizer.sources import check_source
+
+PHOTO_STAGES = (STRIP, DETECT, ANONYMIZE, RESIDUAL, RENDER, EMBED)
+"""Stages that work shard by shard, in order."""
+ALL_STAGES = (INGEST, *PHOTO_STAGES, MEASURE, GATE)
+
+METHOD_NAMES: tuple[MethodName, ...] = get_args(MethodName)
+
+
+def start_run(config: RunConfig, run_id: str) -> RunFolder:
+    """Checks everything that can be checked before the first photo is read, and makes the run's folder.
+
+    :raises SourceError: no readable photos.
+    :raises ModelError: a model file is missing or altered.
+    :raises ConfigError: a file that the configuration names cannot be used.
+    :raises DatasetBusyError: another run of this dataset is at work.
+    """
+    check_source(config.source)
+    weights.prepare_all()
+    if config.mask.shape == "icon" and config.mask.icon:
+        user_icon(config.mask.icon)
+    run = RunFolder.of(config, run_id)
+    claim.take(config, run)
+    run.start(config, run_id)
+    return run
+
+
+def run_shard_stage(run: RunFolder, stage: str, shard: str) -> None:
+    """Runs one of :data:`PHOTO_STAGES` for one shard."""
+    if stage == ANONYMIZE:
+        anonymize(run, shard, DETECT, choose_method(run.config))
+        return
+    work, previous = {
+        STRIP: (strip_metadata, SHARDS),
+        DETECT: (detect_faces, STRIP),
+        RESIDUAL: (remove_residual_cues, ANONYMIZE),
+        RENDER: (render, RESIDUAL),
+        EMBED: (embed_faces, RENDER),
+    }[stage]
+    work(run, shard, previous)
+
+
+def collect(run: RunFolder, shards: Sequence[str]) -> list[str]:
+    """Checks that the chosen method has worked on every shard, and returns the shards.
+
+    :raises PhotoAnonymizerError: a shard is missing, or its photos are not those that faces were looked for in.
+    """
+    for shard in shards:
+        before = [record.photo_id for record in run.records(DETECT, shard)]
+        after = [record.photo_id for record in run.records(ANONYMIZE, shard)]
+        if before != after:
+            raise PhotoAnonymizerError(f"shard {shard}: {len(before)} photos went in, {len(after)} came out")
+    return list(shards)
+
+
+def run_all(config: RunConfig, run_id: str) -> Exported:
+    """The whole pipeline without Airflow.
+
+    :raises GateRefusedError: nothing was published; the ledger says why.
+    """
+    run = start_run(config, run_id)
+    try:
+        ingest(run)
+        shards = plan_shards(run)
+        for stage in PHOTO_STAGES:
+            for shard in shards:
+                run_shard_stage(run, stage, shard)
+            if stage == ANONYMIZE:
+                collect(run, shards)
+        measure(run)
+        pass_gate(run)
+        return export_release(run)
+    finally:
+        close_run(run)
+
+
+def measure(run: RunFolder) -> Measured:
+    """Attack and escalation over the whole run."""
+    return measure_and_escalate(run)
+
+
+def close_run(run: RunFolder) -> None:
+    """Frees the dataset; deletes the intermediate files of a run that published its release."""
+    config = run.config
+    claim.give_back(config, run)
+    ending = outcome.of(config, run)
+    if ending and ending["ending"] == "released":
+        remove_workspace(run)

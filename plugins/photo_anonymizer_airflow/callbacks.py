@@ -1,0 +1,41 @@
+"""What is said when something goes wrong: what happened and what to do next, and nothing about any photo."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+log = logging.getLogger(__name__)
+
+ADVICE = {
+    "prepare_run": "correct the parameters or the source named above and trigger a new run",
+    "reid_gate": "nothing was published; read the reasons above and docs/operations.md, 'The gate refused'",
+    "export_release": "clear this task to try again: a version is published whole or not at all, and never twice",
+}
+DEFAULT_ADVICE = "clear this task to try again: finished photos are kept; see docs/operations.md, 'A task failed'"
+
+
+def explain_failure(context: Context) -> None:
+    """Logs the advice for the task that failed and notes the failure in the vault for whoever waits for the run."""
+    task_id = context["task_instance"].task_id
+    error = context.get("exception")
+    message = f"{task_id} failed ({error}): {ADVICE.get(task_id, DEFAULT_ADVICE)}"
+    log.error(message)
+    _note(context, message)
+
+
+def _note(context: Context, message: str) -> None:
+    from photo_anonymizer import outcome
+    from photo_anonymizer.runfolder import RunFolder
+
+    folder = getattr(context["task_instance"].task, "run_folder", None)
+    if not isinstance(folder, str) or not (Path(folder) / "run.json").is_file():
+        return
+    run = RunFolder(Path(folder))
+    ending = outcome.of(run.config, run)
+    if not ending or ending["ending"] != "refused":
+        outcome.note(run.config, run, "failed", message)

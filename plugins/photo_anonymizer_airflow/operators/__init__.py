@@ -1,0 +1,1 @@
+"""One operator a file; each hands its work to the library and returns paths, names and counts, never photos."""

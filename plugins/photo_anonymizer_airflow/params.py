@@ -1,0 +1,96 @@
+"""The trigger form, generated from the configuration model, so that form, command line and release never disagree."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import NoneType, UnionType
+from typing import Any, Literal, Union, get_args, get_origin
+
+from airflow.sdk import Param
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from photo_anonymizer.config import RunConfig, unflatten
+
+MAIN_SECTION = "What to do"
+_SEPARATOR = "__"
+_SCALARS = {str: "string", bool: "boolean", int: "integer", float: "number"}
+_BOUNDS = {
+    "ge": "minimum",
+    "gt": "exclusiveMinimum",
+    "le": "maximum",
+    "lt": "exclusiveMaximum",
+    "multiple_of": "multipleOf",
+}
+
+
+def dag_params(defaults: Mapping[str, Any]) -> dict[str, Param]:
+    """One parameter for every field of the configuration; nested fields are called ``section__field``.
+
+    :param defaults: values that this deployment puts in place of the model's own defaults, by parameter name.
+    """
+    params: dict[str, Param] = {}
+    nested: dict[str, Param] = {}
+    for name, field in RunConfig.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            section = _section(field.annotation)
+            for inner, inner_field in field.annotation.model_fields.items():
+                nested[f"{name}{_SEPARATOR}{inner}"] = _param(inner, inner_field, section)
+        else:
+            params[name] = _param(name, field, MAIN_SECTION)
+    for name, value in defaults.items():
+        params[name].value = value
+    return {**params, **nested}
+
+
+def config_values(params: Mapping[str, Any]) -> dict[str, Any]:
+    """The nested configuration values of a run's parameters."""
+    return unflatten({name.replace(_SEPARATOR, "."): value for name, value in params.items()})
+
+
+def param_values(config: RunConfig) -> dict[str, Any]:
+    """A configuration as the parameters of a run."""
+    values: dict[str, Any] = {}
+    for name, value in config.model_dump(mode="json").items():
+        if isinstance(value, dict):
+            values.update({f"{name}{_SEPARATOR}{inner}": item for inner, item in value.items()})
+        else:
+            values[name] = value
+    return values
+
+
+def _section(model: type[BaseModel]) -> str:
+    return (model.__doc__ or model.__name__).strip().rstrip(".")
+
+
+def _param(name: str, field: FieldInfo, section: str) -> Param:
+    schema = _schema(field)
+    default = "" if field.is_required() else field.default
+    return Param(default, title=name.replace("_", " "), description=field.description, section=section, **schema)
+
+
+def _schema(field: FieldInfo) -> dict[str, Any]:
+    annotation, schema = field.annotation, dict[str, Any]()
+    optional = False
+    if get_origin(annotation) in (Union, UnionType):
+        optional = NoneType in get_args(annotation)
+        annotation = next(item for item in get_args(annotation) if item is not NoneType)
+    if get_origin(annotation) is Literal:
+        schema["enum"] = list(get_args(annotation))
+        annotation = str
+    kind = _SCALARS[annotation]  # type: ignore[index]
+    schema["type"] = [kind, "null"] if optional else kind
+    for constraint in field.metadata:
+        schema.update(_constraint(constraint))
+    return schema
+
+
+def _constraint(constraint: Any) -> dict[str, Any]:
+    found = {
+        theirs: getattr(constraint, ours)
+        for ours, theirs in _BOUNDS.items()
+        if getattr(constraint, ours, None) is not None
+    }
+    if pattern := getattr(constraint, "pattern", None):
+        found["pattern"] = pattern
+    return found

@@ -1,0 +1,388 @@
+"""The report: self-contained, honest about what is missing, and made of published files alone."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from photo_anonymizer import weights
+from photo_anonymizer.config import RunConfig
+from photo_anonymizer.errors import PhotoError
+from photo_anonymizer.gate.aggregates import Aggregates
+from photo_anonymizer.gate.suite import Finding, Verdict, expectations
+from photo_anonymizer.model.record import Reason
+from photo_anonymizer.reid.measure import Attack, measure
+from photo_anonymizer.reid.stage import FacePairs
+from photo_anonymizer.reid.statistics import clopper_pearson
+from photo_anonymizer.release.report import (
+    EXPLANATIONS,
+    check_rows,
+    choose,
+    faces_needed,
+    histogram,
+    interval,
+    percent,
+    thumbnail,
+    write_report,
+)
+from photo_anonymizer.software import software_versions
+
+THRESHOLD = 0.6
+REASONS = {"held: person_without_face": 3, "held: still_recognised": 1, "rejected: duplicate": 11}
+
+
+def attack(n: int, *, linked: int = 0, empty: int = 0, degenerate: bool = False) -> Attack:
+    """A real measurement over made-up embeddings.
+
+    :param linked: so many first faces stay where they were.
+    :param empty: so many last ones become what an empty picture is, near to which their originals are.
+    """
+    rng = np.random.default_rng(7)
+    original = rng.normal(0, 0.07, (n, 128)).astype(np.float32)
+    if degenerate:
+        original[:] = 0.1
+    published = rng.normal(0, 0.07, (n, 128)).astype(np.float32)
+    published[:linked] = original[:linked] + np.float32(0.001)
+    nothing = np.zeros((1, 128), np.float32)
+    original[n - empty :], published[n - empty :] = 0.01, nothing
+    keys = tuple((f"p{number}", "f0000") for number in range(n))
+    return measure(FacePairs(keys, original, published), "dlib_resnet", THRESHOLD, nothing)
+
+
+def verdict_of(config: RunConfig, failed: Sequence[str] = ()) -> Verdict:
+    findings = tuple(
+        Finding(expectation=kind, column=column, passed=column not in failed, meaning=meaning)
+        for kind, column, _, meaning in expectations(config.reid)
+    )
+    return Verdict(passed=not failed, findings=findings)
+
+
+def evidence_of(before: Attack, after: Attack, verdict: Verdict, released: int, faces: int) -> dict[str, Any]:
+    low, chance = after.rank1.low, after.rank1.chance
+    aggregates = Aggregates(
+        inputs=released + 15,
+        to_release=released,
+        held=4,
+        rejected=11,
+        unaccounted=0,
+        faces=faces,
+        faces_without_edit=0,
+        faces_measured=after.linked.n,
+        photos_with_faces=min(released, faces),
+        photos_measured=min(released, faces),
+        files_missing=0,
+        metadata_residue=0,
+        recogniser_degenerate=after.degenerate,
+        linked_rate=after.linked.rate,
+        rank1_low_excess=None if low is None or chance is None else low - chance,
+    )
+    return {
+        "schema": 1,
+        "claim": "observed",
+        "attack": "A0: clear originals against published files, same photos",
+        "aggregates": aggregates.model_dump(mode="json"),
+        "before_escalation": before.model_dump(mode="json"),
+        "published": after.model_dump(mode="json"),
+        "escalation": {"rounds": 2, "faces_escalated": before.linked.hits, "photos_held": 1},
+        "bounds": {"max_linked_rate": 0.0, "max_rank1_excess": 0.05},
+        "gate": verdict.model_dump(mode="json"),
+    }
+
+
+def about_of(config: RunConfig, released: int, faces: int) -> dict[str, Any]:
+    return {
+        "schema": 1,
+        "dataset": config.dataset,
+        "version": "v0003",
+        "run": "ab" * 16,
+        "configuration": config.public(),
+        "configuration_sha256": config.digest,
+        "method": config.chosen_method,
+        "residual_cues": config.residual_enabled,
+        "software": software_versions(),
+        "models": [
+            {
+                "name": item.name,
+                "package": f"{item.package}=={item.pin}",
+                "sha256": item.sha256,
+                "licence": item.licence,
+                "use": item.use,
+            }
+            for item in weights.registered().values()
+        ],
+        "counts": {"inputs": released + 15, "released": released, "held": 4, "rejected": 11, "faces": faces},
+        "audit": {"entries": released + 4, "sha256": "cd" * 32},
+        "product": {"name": "photo-anonymizer", "version": "0.1.0"},
+    }
+
+
+def drawn(number: int, size_wh: tuple[int, int] = (640, 400)) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    width, height = size_wh
+    picture = np.full((height, width, 3), (40 * number % 255, 120, 200), np.uint8)
+    cv2.circle(picture, (width // 2, height // 2), height // 4, (90, 170, 220), -1)
+    return picture
+
+
+def published(folder: Path, faces: Sequence[int], suffixes: Sequence[str] = (".jpg", ".png")) -> list[dict[str, Any]]:
+    """Drawn pictures in ``photos/`` and their rows; beside them something that was never published."""
+    (folder / "photos").mkdir(parents=True)
+    (folder / "originals").mkdir()
+    cv2.imwrite(str(folder / "originals" / "secret.jpg"), drawn(99))
+    rows = []
+    for number, count in enumerate(faces):
+        photo_id = f"{number:02d}" + f"{number * 7919 + 1:030x}"
+        name = f"photos/{photo_id}{suffixes[number % len(suffixes)]}"
+        assert cv2.imwrite(str(folder / name), drawn(number))
+        rows.append({"photo_id": photo_id, "file": name, "width": 640, "height": 400, "faces": count})
+    return rows
+
+
+def report(
+    folder: Path,
+    rows: list[dict[str, Any]],
+    before: Attack,
+    after: Attack,
+    *,
+    most: int = 24,
+    reasons: dict[str, int] | None = None,
+    **changes: Any,
+) -> str:
+    config = RunConfig(source="/secret/source", out="/secret/out", dataset="street-fair", method="pixelate")
+    faces = sum(row["faces"] for row in rows)
+    about = {**about_of(config, len(rows), faces), **changes}
+    evidence = evidence_of(before, after, verdict_of(config), len(rows), faces)
+    write_report(folder, about, evidence, rows, REASONS if reasons is None else reasons, most)
+    return (folder / "report.html").read_text(encoding="utf-8")
+
+
+def words(html: str) -> str:
+    """What a reader sees, on one line, with plain spaces."""
+    body = re.sub(r"<style>.*?</style>", "", html, flags=re.DOTALL)
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", body))
+
+
+def embedded(html: str) -> list[np.ndarray[Any, Any]]:
+    found = re.findall(r'src="data:image/jpeg;base64,([^"]+)"', html)
+    files = [np.frombuffer(base64.b64decode(text), np.uint8) for text in found]
+    return [np.asarray(cv2.imdecode(file, cv2.IMREAD_COLOR)) for file in files]
+
+
+def test_everything_is_in_the_file(tmp_path: Path) -> None:
+    html = report(tmp_path, published(tmp_path, [2, 1, 0]), attack(60, linked=3), attack(57))
+    assert not re.search(r"https?://|//[a-z]+\.|<script|<link|<iframe|@import|url\(", html, flags=re.IGNORECASE)
+    assert all(source.startswith("data:image/jpeg;base64,") for source in re.findall(r'src="([^"]*)"', html))
+    assert "default-src 'none'" in html
+    assert "/secret" not in html
+
+
+def test_numbers_are_said_in_words(tmp_path: Path) -> None:
+    text = words(report(tmp_path, published(tmp_path, [20, 37, 0]), attack(60, linked=3), attack(57)))
+    assert "street-fair, version v0003" in text
+    assert "Observed, not proven" in text
+    assert "0 of 57 faces match their original" in text
+    assert "0–6.3 %" in text
+    assert "3 of 60" in text
+    assert "18 = 3 released + 4 held + 11 rejected" in text
+    assert "probability 1.8 %" in text
+    assert "368" in text
+    assert "photo-anonymizer verify releases/street-fair/v0003" in text
+    assert "docs/threat-model.md" in text
+    assert text.count("✓ passed") >= 10
+    assert "✗" not in text
+    for model in weights.registered().values():
+        assert model.licence in text
+    for explained in ("person_without_face", "still_recognised", "duplicate"):
+        assert EXPLANATIONS[explained] in text
+
+
+def test_links_that_remain_are_not_called_clear(tmp_path: Path) -> None:
+    text = words(report(tmp_path, published(tmp_path, [20]), attack(20, linked=8), attack(20, linked=6)))
+    assert "6 of 20 faces are still linked to their original" in text
+    assert "more than guessing" in text
+    assert "takes no published face" not in text
+
+
+def test_matches_that_are_no_links_are_not_hidden(tmp_path: Path) -> None:
+    after = attack(20, empty=2)
+    assert (after.linked.hits, after.verification.hits) == (0, 2)
+    text = words(report(tmp_path, published(tmp_path, [20]), after, after))
+    assert "0 of 20 faces are linked to their original" in text
+    assert "2 of 20 lie within its threshold, but no nearer to the original than an empty picture" in text
+    assert "2 faces whose original is as near to an empty picture are counted among the 20" in text
+
+
+def test_zero_faces_are_not_measured(tmp_path: Path) -> None:
+    html = report(tmp_path, published(tmp_path, [0, 0]), attack(0), attack(0))
+    text = words(html)
+    assert "Match rate: not measured" in text
+    assert "0 of 0" not in text
+    assert "0 %" not in text.replace("100 %", "").replace("more than 0 %", "")
+    assert "<svg" not in html
+    assert "changed" not in words(html.split("What it did not establish")[0].split("What this run established")[1])
+
+
+def test_a_broken_recogniser_proves_nothing(tmp_path: Path) -> None:
+    after = attack(9, degenerate=True)
+    assert after.degenerate
+    text = words(report(tmp_path, published(tmp_path, [9]), after, after))
+    assert "did not tell the originals of this collection apart" in text
+    assert "0 of 9" not in text
+    assert "Match rate: not measured" in text
+
+
+def test_one_face_renders(tmp_path: Path) -> None:
+    text = words(report(tmp_path, published(tmp_path, [1]), attack(1), attack(1)))
+    assert "With a single face this says nothing" in text
+    assert "originals of two different photos" not in text
+
+
+def test_failed_and_missing_expectations_show() -> None:
+    config = RunConfig(source="x", dataset="d")
+    evidence = evidence_of(attack(0), attack(0), verdict_of(config, ["linked_rate", "faces"]), 2, 0)
+    rows = check_rows(evidence)
+    failed = {row.refuses_when: row.measured for row in rows if not row.passed}
+    assert failed["the measure linked_rate is missing"] == "not measured"
+    assert failed["the measure faces is missing"] == "0"
+    assert rows[0].passed
+    assert "faces" not in rows[0].columns
+
+
+def test_a_refused_gate_is_said_first(tmp_path: Path) -> None:
+    rows, config = published(tmp_path, [3]), RunConfig(source="x", dataset="d")
+    evidence = evidence_of(attack(3), attack(3), verdict_of(config, ["metadata_residue"]), 1, 3)
+    write_report(tmp_path, about_of(config, 1, 3), evidence, rows, {}, 1)
+    text = words((tmp_path / "report.html").read_text(encoding="utf-8"))
+    assert text.index("Gate refused") < text.index("Observed, not proven")
+    assert "✗ failed" in text
+    assert "The reasons were not recorded" in text
+
+
+def test_text_is_escaped(tmp_path: Path) -> None:
+    evil = '"><img src=x onerror=alert(1)>'
+    html = report(
+        tmp_path,
+        published(tmp_path, [1]),
+        attack(1),
+        attack(1),
+        dataset=evil,
+        reasons={f"held: {evil}": 1},
+        software={evil: evil},
+        configuration={"dataset": evil, "mask": {evil: evil}},
+    )
+    assert "<img src=x" not in html
+    assert html.count("&lt;img src=x onerror=alert(1)&gt;") >= 6
+    assert "No explanation is known for this code." in html
+
+
+@pytest.mark.parametrize(("most", "shown"), [(0, 0), (1, 1), (4, 4), (5, 5), (50, 9)])
+def test_the_contact_sheet_has_as_many_photos_as_asked_for(tmp_path: Path, most: int, shown: int) -> None:
+    html = report(tmp_path, published(tmp_path, [0, 1] * 4 + [0]), attack(4), attack(4), most=most)
+    pictures = embedded(html)
+    assert len(pictures) == shown == html.count("<img ")
+    assert all(max(picture.shape[:2]) == 260 for picture in pictures)
+    assert ("No contact sheet was asked for" in html) == (most == 0)
+
+
+def test_only_published_photos_are_embedded(tmp_path: Path) -> None:
+    rows = published(tmp_path, [1, 2, 0], suffixes=[".jpg"])
+    pictures = embedded(report(tmp_path, rows, attack(3), attack(3)))
+    corners = [picture[5, 5].astype(int) for picture in pictures]
+    wanted = [drawn(number)[5, 5].astype(int) for number in range(3)]
+    for corner, want in zip(corners, wanted, strict=True):
+        assert np.abs(corner - want).max() < 12
+
+
+def test_every_published_format_can_be_shown(tmp_path: Path) -> None:
+    rows = published(tmp_path, [1, 1, 1, 1], suffixes=[".tiff", ".webp", ".png", ".jpg"])
+    assert len(embedded(report(tmp_path, rows, attack(4), attack(4)))) == 4
+
+
+def test_a_broken_published_file_stops_the_report(tmp_path: Path) -> None:
+    rows = published(tmp_path, [1])
+    (tmp_path / rows[0]["file"]).write_bytes(b"\xff\xd8\xff\xe0 broken")
+    with pytest.raises(PhotoError):
+        report(tmp_path, rows, attack(1), attack(1))
+    assert not (tmp_path / "report.html").exists()
+
+
+def test_the_same_release_gives_the_same_report(tmp_path: Path) -> None:
+    rows = published(tmp_path, [1, 0, 3])
+    first = report(tmp_path, rows, attack(4), attack(4), most=2)
+    assert report(tmp_path, rows[::-1], attack(4), attack(4), most=2) == first
+
+
+def test_photos_with_faces_come_first_and_are_spread() -> None:
+    rows = [{"photo_id": f"{number:03d}", "faces": number % 2} for number in range(20)]
+    assert [row["photo_id"] for row in choose(rows, 5)] == ["001", "005", "009", "013", "017"]
+    more = choose(rows, 12)
+    assert [row["faces"] for row in more] == [1] * 10 + [0] * 2
+    assert choose([], 5) == []
+
+
+def test_transparent_parts_are_white_in_thumbnails() -> None:
+    rgb, alpha = np.zeros((520, 260, 3), np.uint8), np.full((520, 260), 255, np.uint8)
+    alpha[:, :130] = 0
+    small = thumbnail(rgb, alpha)
+    assert small.shape == (260, 130, 3)
+    assert small[100, 10].tolist() == [255, 255, 255]
+    assert small[100, 120].tolist() == [0, 0, 0]
+    assert thumbnail(np.zeros((5000, 3, 3), np.uint8)).shape == (260, 1, 3)
+
+
+def test_the_histogram_shows_all_distances() -> None:
+    shape = histogram(attack(57).model_dump(mode="json"))
+    assert shape is not None
+    top = shape.y_ticks[-1]
+    shares = [height / (shape.plot.bottom - top.at) * float(top.label) for _, _, _, height in shape.bars]
+    assert sum(shares) == pytest.approx(100, abs=0.5)
+    assert shape.outline.startswith("M")
+    assert all(shape.plot.left <= x and x + width <= shape.plot.right + 0.1 for x, _, width, _ in shape.bars)
+    assert all(y >= shape.plot.top for _, y, _, _ in shape.bars)
+    assert histogram(attack(0).model_dump(mode="json")) is None
+
+
+def test_far_distances_stay_inside_the_drawing() -> None:
+    far = attack(3).model_copy(update={"same_photo": (0,) * 39 + (3,), "threshold": 1.9})
+    shape = histogram(far.model_dump(mode="json"))
+    assert shape is not None
+    assert shape.x_ticks[-1].label == "2.0"
+    assert shape.threshold_x < shape.plot.right
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, "not measured"),
+        (0.0, "0 %"),
+        (1.0, "100 %"),
+        (0.0627, "6.3 %"),
+        (0.00037, "0.037 %"),
+        (0.99999, "> 99.9 %"),
+        (1e-7, "< 0.001 %"),
+        (-0.0123, "-1.2 %"),
+    ],
+)
+def test_percentages(value: float | None, text: str) -> None:
+    assert percent(value).replace("\u00a0", " ") == text
+
+
+def test_intervals() -> None:
+    assert interval(attack(57).verification).replace("\u00a0", " ") == "0–6.3 %"
+    assert interval(attack(0).verification) == "not measured"
+
+
+@pytest.mark.parametrize("bound", [0.5, 0.1, 0.01, 0.001])
+def test_the_number_of_faces_needed_is_the_smallest(bound: float) -> None:
+    n = faces_needed(bound)
+    assert clopper_pearson(0, n)[1] <= bound < clopper_pearson(0, n - 1)[1]
+
+
+def test_every_reason_is_explained() -> None:
+    assert set(EXPLANATIONS) == set(Reason)
