@@ -56,6 +56,10 @@ DEFAULTS = {
     for name, variable in {"source": "PHOTO_ANONYMIZER_SOURCE", "out": "PHOTO_ANONYMIZER_OUT"}.items()
     if os.environ.get(variable)
 }
+if SCHEDULE and "source" not in DEFAULTS:
+    raise ValueError(
+        "PHOTO_ANONYMIZER_SCHEDULE is set: name the photos of the scheduled runs in PHOTO_ANONYMIZER_SOURCE"
+    )
 # A template and not prepare.output: that would make every task a direct downstream of prepare_run, and the join after the
 # branch may have no upstream but the branches.
 RUN_FOLDER = "{{ ti.xcom_pull(task_ids='prepare_run') }}"

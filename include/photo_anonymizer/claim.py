@@ -25,6 +25,8 @@ def take(config: RunConfig, run: RunFolder) -> None:
     vault = Vault.of(config)
     with vault.locked():
         check(config, run)
+        # A holder whose folder is gone counts as dead, so the folder is there before the note is.
+        run.path.mkdir(mode=0o700, parents=True, exist_ok=True)
         owner = os.environ.get(OWNER_VARIABLE)
         pid = int(owner) if owner else None
         write_json(_note(vault), {"folder": run.path.name, "host": socket.gethostname(), "pid": pid})

@@ -37,6 +37,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except PhotoAnonymizerError as error:
         print(f"photo-anonymizer: {error}", file=sys.stderr)
         return EXIT_FAILED
+    except OSError as error:
+        print(f"photo-anonymizer: a file cannot be read or written ({error.strerror or error})", file=sys.stderr)
+        return EXIT_FAILED
 
 
 def new_run_id() -> str:

@@ -39,7 +39,8 @@ def run_config(arguments: argparse.Namespace) -> RunConfig:
     options = {
         name: getattr(arguments, name) for name in ("out", "dataset", "method") if getattr(arguments, name) is not None
     }
-    values = merge(from_file, options, unflatten(dict(map(_assignment, arguments.set))))
+    assigned = [unflatten(dict([_assignment(text)])) for text in arguments.set]
+    values = merge(from_file, options, *assigned)
     if arguments.photos is not None:
         values["source"] = arguments.photos
     chosen = load_config({"source": "samples", **values})
@@ -54,6 +55,8 @@ def _assignment(text: str) -> tuple[str, Any]:
     field, sign, value = text.partition("=")
     if not sign or not field:
         raise ConfigError(f"--set {text!r}: write FIELD=VALUE, such as detection.uncertain=hold")
+    if value.startswith("#"):  # a colour, not a YAML comment
+        return field, value
     try:
         return field, yaml.safe_load(value)
     except yaml.YAMLError:
@@ -61,4 +64,9 @@ def _assignment(text: str) -> tuple[str, Any]:
 
 
 def _absolute(path: str) -> str:
-    return str(Path(path).expanduser().absolute())
+    try:
+        return str(Path(path).expanduser().absolute())
+    except RuntimeError:
+        raise ConfigError(
+            "a path starts with ~ and a name that is no user's; write ./~name for such a folder"
+        ) from None

@@ -86,7 +86,7 @@ class DetectionConfig(_Section):
         "hold", description="Photos that show a person in whom no face was found."
     )
     person_score: float = Field(
-        0.5, gt=0, le=1, description="From this score on the person model's finding counts as a person."
+        0.25, gt=0, le=1, description="From this score on the person model's finding counts as a person."
     )
     max_faces: int = Field(5000, ge=1, le=100000, description="Photos with more faces than this are held.")
 
@@ -156,6 +156,12 @@ class ResidualConfig(_Section):
     strength: float = Field(
         0.5, ge=0, le=1, description="0 flattens only the strongest patterns, 1 all but the plainest cloth."
     )
+
+    @field_validator("enabled", mode="before")
+    @classmethod
+    def _as_yaml_reads_it(cls, value: Any) -> Any:
+        """YAML reads the words on and off as true and false."""
+        return ("on" if value else "off") if isinstance(value, bool) else value
 
 
 class ReidConfig(_Section):
@@ -269,7 +275,9 @@ def load_config(values: Mapping[str, Any]) -> RunConfig:
 
 def _problem(item: Any) -> str:
     field = ".".join(str(part) for part in item["loc"]) or "configuration"
-    return f"{field}: {item['msg']}" + (f" (got {item['input']!r})" if item["type"] != "missing" else "")
+    # Paths are not repeated: what is refused may end up in a log.
+    shown = item["type"] != "missing" and item["loc"][:1] not in {("source",), ("out",)} and "icon" not in item["loc"]
+    return f"{field}: {item['msg']}" + (f" (got {item['input']!r})" if shown else "")
 
 
 def read_config_file(path: Path) -> dict[str, Any]:
@@ -301,12 +309,17 @@ def merge(*layers: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def unflatten(flat: Mapping[str, Any]) -> dict[str, Any]:
-    """``{"blur.cells": 3}`` → ``{"blur": {"cells": 3}}``."""
+    """``{"blur.cells": 3}`` → ``{"blur": {"cells": 3}}``.
+
+    :raises ConfigError: a field is given both as a value and with fields of its own.
+    """
     nested: dict[str, Any] = {}
     for key, value in flat.items():
         *parents, leaf = key.split(".")
         place = nested
         for parent in parents:
             place = place.setdefault(parent, {})
+            if not isinstance(place, dict):
+                raise ConfigError(f"{key}: {parent} cannot be a value and hold fields at the same time")
         place[leaf] = value
     return nested

@@ -43,7 +43,7 @@ class Registry(Mapping[str, str]):
         module_name, _, class_name = self._table[name].partition(":")
         try:
             member = getattr(import_module(module_name), class_name)
-        except ImportError as error:
+        except (ImportError, AttributeError) as error:
             raise ConfigError(
                 f"the {self.family} {name!r} cannot be loaded ({error}); install requirements.txt again"
             ) from error

@@ -90,7 +90,9 @@ class RunFolder:
 
     def shards(self, stage: str) -> list[str]:
         """Names of the shards that a stage has published, sorted."""
-        return sorted(path.parent.name for path in (self.path / stage).glob(f"*/{MANIFEST}"))
+        names = (path.parent.name for path in (self.path / stage).glob(f"*/{MANIFEST}"))
+        # A task killed between its manifest and the rename leaves a hidden folder that looks finished.
+        return sorted(name for name in names if not name.startswith("."))
 
     @contextmanager
     def publish(self, stage: str, shard: str = WHOLE) -> Iterator[StageOutput]:

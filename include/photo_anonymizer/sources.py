@@ -5,19 +5,24 @@ Symbolic links are never followed and nothing outside the source is opened.
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import unquote_to_bytes
+from urllib.parse import quote, unquote_to_bytes
 
 import fsspec
 
-from photo_anonymizer.errors import PhotoError, SourceError
+from photo_anonymizer.errors import ConfigError, PhotoError, SourceError
 from photo_anonymizer.model.record import Reason
 
 FILE = "file://"
+_THE_FILES_OWN = frozenset(
+    {errno.ENOENT, errno.EACCES, errno.EPERM, errno.ELOOP, errno.ENXIO, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG}
+)
+"""Why opening fails for a reason that lies in the file; everything else (a full table, a network) may pass."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +70,15 @@ def check_source(source: str) -> None:
         list_source(source)
 
 
+def check_apart(source: str, out: str) -> None:
+    """Is the output folder outside the source? Inside, what earlier runs wrote would be taken for photos.
+
+    :raises ConfigError: it is not.
+    """
+    if is_local(source) and Path(out).resolve().is_relative_to(_local_root(source)):
+        raise ConfigError("out: the output folder lies inside the folder with the photos; choose another one")
+
+
 def read_file(uri: str, max_bytes: int) -> bytes:
     """The bytes of one file that :func:`list_source` found.
 
@@ -73,16 +87,25 @@ def read_file(uri: str, max_bytes: int) -> bytes:
     """
     if uri.startswith(FILE):
         return _read_local(os.fsdecode(unquote_to_bytes(uri.removeprefix(FILE))), max_bytes)
-    filesystem, path = fsspec.core.url_to_fs(uri)
-    size = filesystem.size(path)
-    if size is not None and size > max_bytes:
-        raise PhotoError(Reason.FILE_TOO_LARGE)
+    filesystem, quoted = fsspec.core.url_to_fs(uri)
+    path = os.fsdecode(unquote_to_bytes(quoted))
     try:
+        size = filesystem.size(path)
+        if size is not None and size > max_bytes:
+            raise PhotoError(Reason.FILE_TOO_LARGE)
         with filesystem.open(path, "rb") as stream:
             data = stream.read(max_bytes + 1)
-    except (FileNotFoundError, PermissionError) as error:
+    except (FileNotFoundError, PermissionError, IsADirectoryError) as error:
         raise PhotoError(Reason.UNREADABLE, type(error).__name__) from None
+    except OSError as error:
+        raise _nameless(error) from None
     return _within(bytes(data), max_bytes)
+
+
+def _nameless(error: OSError) -> OSError:
+    """The same error without the file's name, which must not get into a log."""
+    what = os.strerror(error.errno) if error.errno else type(error).__name__
+    return OSError(error.errno or errno.EIO, f"the source cannot be read ({what})")
 
 
 def _within(data: bytes, max_bytes: int) -> bytes:
@@ -96,7 +119,9 @@ def _read_local(path: str, max_bytes: int) -> bytes:
         # O_NOFOLLOW: a link put in the file's place since the listing is refused. O_NONBLOCK: a pipe does not hang us.
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
-        raise PhotoError(Reason.UNREADABLE, error.strerror or "") from None
+        if error.errno in _THE_FILES_OWN:
+            raise PhotoError(Reason.UNREADABLE, error.strerror or "") from None
+        raise _nameless(error) from None
     with os.fdopen(descriptor, "rb") as stream:
         state = os.fstat(stream.fileno())
         if not stat.S_ISREG(state.st_mode):
@@ -108,12 +133,15 @@ def _read_local(path: str, max_bytes: int) -> bytes:
 
 def _local_root(source: str) -> str:
     path = os.fsdecode(unquote_to_bytes(source.removeprefix(FILE))) if source.startswith(FILE) else source
-    root = Path(path).expanduser()
-    if not root.exists():
-        raise SourceError("the source folder does not exist")
+    try:
+        root = Path(path).expanduser().resolve(strict=True)
+    except (FileNotFoundError, NotADirectoryError):
+        raise SourceError("the source folder does not exist") from None
+    except (OSError, RuntimeError) as error:  # RuntimeError: ~nobody, or links that go in a circle
+        raise SourceError(f"the source folder cannot be read ({getattr(error, 'strerror', None) or error})") from None
     if not root.is_dir():
         raise SourceError("the source is not a folder; give the folder that holds the photos")
-    return str(root.resolve())
+    return str(root)
 
 
 def _list_local(source: str) -> Iterator[Found]:
@@ -146,9 +174,26 @@ def _list_remote(source: str) -> Iterator[Found]:
     try:
         filesystem, root = fsspec.core.url_to_fs(source)
         paths = filesystem.find(root)
-    except (OSError, ValueError, ImportError) as error:
+    except Exception as error:  # noqa: BLE001 - every file system has errors of its own
         raise SourceError(f"the source URL cannot be listed ({type(error).__name__})") from None
+    if paths == [root]:
+        raise SourceError("the source is not a folder; give the folder that holds the photos")
     inside = root.rstrip("/") + "/" if root.strip("/") else ""
     for path in paths:
         outside = ".." in path.split("/") or not path.startswith(inside)
-        yield Found(str(filesystem.unstrip_protocol(path)), Reason.NOT_A_REGULAR_FILE if outside else None)
+        yield Found(_below(source, path.removeprefix(inside)), Reason.NOT_A_REGULAR_FILE if outside else None)
+
+
+def _below(source: str, relative: str) -> str:
+    """URI of a file below a remote source: its path percent-encoded, the chain (``zip://…::s3://…``) kept.
+
+    Not fsspec's own: that loses the chain and the host, and a name with ``::`` in it would name another source.
+    """
+    links = source.split("::")
+    at = next((number for number, link in enumerate(links) if "://" in link), 0)
+    protocol, _, place = links[at].partition("://")
+    host, slash, folder = place.partition("/")
+    host = host if "@" in host else host.replace("%", "%25")  # a password in it is quoted already
+    base = f"{host}{slash}{quote(folder)}".rstrip("/") + "/" if place else ""
+    links[at] = f"{protocol}://{base}{quote(os.fsencode(relative))}"
+    return "::".join(links)

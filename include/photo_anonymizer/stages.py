@@ -30,7 +30,7 @@ from photo_anonymizer.render.stage import render
 from photo_anonymizer.residual.stage import STAGE as RESIDUAL
 from photo_anonymizer.residual.stage import remove_residual_cues
 from photo_anonymizer.runfolder import RunFolder
-from photo_anonymizer.sources import check_source
+from photo_anonymizer.sources import check_apart, check_source
 
 PHOTO_STAGES = (STRIP, DETECT, ANONYMIZE, RESIDUAL, RENDER, EMBED)
 """Stages that work shard by shard, in order."""
@@ -44,10 +44,11 @@ def start_run(config: RunConfig, run_id: str) -> RunFolder:
 
     :raises SourceError: no readable photos.
     :raises ModelError: a model file is missing or altered.
-    :raises ConfigError: a file that the configuration names cannot be used.
+    :raises ConfigError: a file or folder that the configuration names cannot be used.
     :raises DatasetBusyError: another run of this dataset is at work.
     """
     check_source(config.source)
+    check_apart(config.source, config.out)
     weights.prepare_all()
     if config.mask.shape == "icon" and config.mask.icon:
         user_icon(config.mask.icon)

@@ -120,7 +120,10 @@ class Vault:
                 write_bytes(path, secrets.token_hex(32).encode(), 0o600)
         if path.stat().st_mode & 0o077:
             raise PhotoAnonymizerError("the key of the vault may be read by others; set its mode to 0600")
-        key = bytes.fromhex(path.read_text(encoding="ascii").strip())
+        try:
+            key = bytes.fromhex(path.read_text(encoding="ascii").strip())
+        except ValueError:
+            key = b""
         if len(key) != 32:
             raise PhotoAnonymizerError("the key of the vault is damaged; restore it from your backup")
         return key

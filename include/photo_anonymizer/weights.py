@@ -48,9 +48,9 @@ def registered() -> dict[str, Weights]:
 def path_of(name: str) -> Path:
     """The verified file of a registered model, as its package ships it.
 
-    :raises ModelError: the package is missing or the file is not the registered one.
+    :raises ModelError: no such model, the package is missing, or the file is not the registered one.
     """
-    weights = registered()[name]
+    weights = _registered(name)
     path = _locate(weights)
     if path is None:
         raise ModelError(
@@ -67,9 +67,9 @@ def path_of(name: str) -> Path:
 def onnx_path_of(name: str) -> Path:
     """The ONNX form of a registered model; converted now if it never was (seconds, in a process of its own).
 
-    :raises ModelError: the source is missing or altered, the conversion failed, or the cached file was changed.
+    :raises ModelError: no such model, the source is missing or altered, the conversion failed, or the cached file was changed.
     """
-    weights = registered()[name]
+    weights = _registered(name)
     target = cache_folder() / f"{name}-{weights.sha256[:16]}.onnx"
     note = target.with_suffix(".sha256")
     if not (target.is_file() and note.is_file()):
@@ -105,6 +105,12 @@ def state_of(weights: Weights) -> str:
     return "present" if _sha256(path) == weights.sha256 else "altered"
 
 
+def _registered(name: str) -> Weights:
+    if name not in registered():
+        raise ModelError(f"unknown model {name!r}; registered are: {', '.join(sorted(registered()))}")
+    return registered()[name]
+
+
 def _locate(weights: Weights) -> Path | None:
     try:
         path = Path(str(metadata.distribution(weights.package).locate_file(weights.file)))
@@ -129,6 +135,7 @@ def _convert(weights: Weights, source: Path, target: Path, note: Path) -> None:
             raise ModelError(f"the model {weights.name!r} could not be converted: {last}")
         made_note = Path(folder) / note.name
         made_note.write_text(_sha256(made), encoding="ascii")
+        note.unlink(missing_ok=True)  # of an earlier conversion: it must not meet the new file
         made.replace(target)
         made_note.replace(note)
 

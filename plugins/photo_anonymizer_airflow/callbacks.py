@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from photo_anonymizer.config import RunConfig
+    from photo_anonymizer.runfolder import RunFolder
+
 log = logging.getLogger(__name__)
 
 ADVICE = {
@@ -30,12 +33,29 @@ def explain_failure(context: Context) -> None:
 
 def _note(context: Context, message: str) -> None:
     from photo_anonymizer import outcome
+
+    found = _run_of(context)
+    if found is None:
+        return
+    config, run = found
+    ending = outcome.of(config, run)
+    if not ending or ending["ending"] != "refused":
+        outcome.note(config, run, "failed", message)
+
+
+def _run_of(context: Context) -> tuple[RunConfig, RunFolder] | None:
+    """The run of the task that failed; that of ``prepare_run`` may have no folder yet, or no usable configuration."""
+    from photo_anonymizer.config import load_config
+    from photo_anonymizer.errors import ConfigError
     from photo_anonymizer.runfolder import RunFolder
+    from photo_anonymizer_airflow.params import config_values
 
     folder = getattr(context["task_instance"].task, "run_folder", None)
-    if not isinstance(folder, str) or not (Path(folder) / "run.json").is_file():
-        return
-    run = RunFolder(Path(folder))
-    ending = outcome.of(run.config, run)
-    if not ending or ending["ending"] != "refused":
-        outcome.note(run.config, run, "failed", message)
+    if isinstance(folder, str):
+        run = RunFolder(Path(folder))
+        return (run.config, run) if (run.path / "run.json").is_file() else None
+    try:
+        config = load_config(config_values(context["params"]))
+    except ConfigError:
+        return None
+    return config, RunFolder.of(config, str(context["run_id"]))

@@ -1,4 +1,7 @@
-"""How Airflow is told where this project is, for programs that start it on one machine."""
+"""How Airflow is told where this project is, for programs that start it on one machine.
+
+Nothing here imports Airflow: whoever does writes into the AIRFLOW_HOME of its own process, by default ``~/airflow``.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,8 @@ import os
 import shutil
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
-
-import airflow
 
 ROOT = Path(__file__).resolve().parents[2]
 POOLS = ROOT / "config" / "pools.json"
@@ -41,7 +43,7 @@ def fresh_home(home: Path, log: Path) -> None:
     :raises OSError: the migration failed; ``log`` says why.
     """
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
-    template = Path(sys.prefix) / "share" / "photo-anonymizer" / f"airflow-{airflow.__version__}.db"
+    template = Path(sys.prefix) / "share" / "photo-anonymizer" / f"airflow-{metadata.version('apache-airflow-core')}.db"
     if not template.is_file():
         migrated = template.with_suffix(f".{os.getpid()}")
         migrated.mkdir(parents=True)

@@ -53,6 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         config = run_config(arguments)
         check_source(config.source)
+        _check_icon(config)
         claim.check(config, RunFolder.of(config, "next"))
     except (ConfigError, SourceError) as error:
         print(f"anonymize: {error}", file=sys.stderr)
@@ -61,6 +62,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"anonymize: {error}", file=sys.stderr)
         return EXIT_FAILED
     try:
+        _stop_like_ctrl_c(signal.SIGTERM, signal.SIGHUP)
         return _run(config, console)
     except KeyboardInterrupt:
         print("anonymize: stopped; nothing was published", file=sys.stderr)
@@ -78,6 +80,20 @@ def _parser() -> argparse.ArgumentParser:
     )
     add_run_arguments(parser)
     return parser
+
+
+def _check_icon(config: RunConfig) -> None:
+    """The run would refuse an unusable icon as well, but only after Airflow has started."""
+    if config.mask.shape == "icon" and config.mask.icon:
+        from photo_anonymizer.methods.mask import user_icon
+
+        user_icon(config.mask.icon)
+
+
+def _stop_like_ctrl_c(*signals: signal.Signals) -> None:
+    for number in signals:
+        if signal.getsignal(number) == signal.SIG_DFL:  # ignored is ignored: nohup
+            signal.signal(number, signal.default_int_handler)
 
 
 def _run(config: RunConfig, console: Console) -> int:
@@ -101,8 +117,7 @@ def _run_dag(config: RunConfig, home: Path, log: Path, console: Console) -> str 
     conf, result = home / "conf.json", home / "result.json"
     conf.write_text(json.dumps(param_values(config)), encoding="utf-8")
     command = [sys.executable, "-m", "photo_anonymizer_airflow.run_once", str(conf), str(result)]
-    environment = {**airflow_environment(home), "PHOTO_ANONYMIZER_RETRY_DELAY_S": "2"}
-    environment[claim.OWNER_VARIABLE] = str(os.getpid())
+    environment = {"PHOTO_ANONYMIZER_RETRY_DELAY_S": "2", **airflow_environment(home)}
     with log.open("ab") as stream:
         child = subprocess.Popen(
             command,
@@ -115,7 +130,8 @@ def _run_dag(config: RunConfig, home: Path, log: Path, console: Console) -> str 
         try:
             _show_progress(config, child, console)
         except BaseException:
-            os.killpg(child.pid, signal.SIGTERM)
+            # Not SIGTERM: Airflow's task runner catches it, and the run would go on to publish.
+            os.killpg(child.pid, signal.SIGKILL)
             child.wait()
             raise
     return str(read_json(result)["run_id"]) if result.is_file() else None

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import NoneType, UnionType
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Any, Literal, Union, get_args, get_origin
 
-from airflow.sdk import Param
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from photo_anonymizer.config import RunConfig, unflatten
+
+if TYPE_CHECKING:
+    from airflow.sdk import Param
 
 MAIN_SECTION = "What to do"
 _SEPARATOR = "__"
@@ -21,6 +23,7 @@ _BOUNDS = {
     "le": "maximum",
     "lt": "exclusiveMaximum",
     "multiple_of": "multipleOf",
+    "min_length": "minLength",
 }
 
 
@@ -65,6 +68,8 @@ def _section(model: type[BaseModel]) -> str:
 
 def _param(name: str, field: FieldInfo, section: str) -> Param:
     schema = _schema(field)
+    from airflow.sdk import Param  # here, so that the launcher need not import Airflow
+
     default = "" if field.is_required() else field.default
     return Param(default, title=name.replace("_", " "), description=field.description, section=section, **schema)
 

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 import sys
 from pathlib import Path
 
 
 def main(conf_path: Path, result_path: Path) -> int:
     """Runs the DAG with the parameters in ``conf_path`` and writes run id and state to ``result_path``."""
+    from photo_anonymizer import claim
     from photo_anonymizer_airflow.environment import ROOT
 
+    os.environ[claim.OWNER_VARIABLE] = str(os.getpid())
     sys.path.insert(0, str(ROOT / "dags"))
     dag = importlib.import_module("anonymize_photos").dag
     conf = json.loads(conf_path.read_text(encoding="utf-8"))

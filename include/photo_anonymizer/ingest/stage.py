@@ -11,6 +11,7 @@ from photo_anonymizer.config import RunConfig
 from photo_anonymizer.errors import PhotoError
 from photo_anonymizer.ingest.kind import ACCEPTED, HEAD_BYTES, kind_of
 from photo_anonymizer.model.record import PhotoRecord, Reason
+from photo_anonymizer.photostage import where
 from photo_anonymizer.runfolder import RunFolder
 from photo_anonymizer.sources import Found, list_source, read_file
 from photo_anonymizer.vault import Vault, ledger_row, photo_id_of
@@ -38,7 +39,8 @@ def ingest(run: RunFolder) -> list[PhotoRecord]:
                     run.tell(STAGE, "all", count, len(found))
             records = mark_duplicates(records)
             output.write_records(records)
-        vault.update_ledger((_first_row(record, run.run_id) for record in records), keep_existing=True)
+            # Before the result counts as done: killed in between, the stage would never come back for the ledger.
+            vault.update_ledger((_first_row(record, run.run_id) for record in records), keep_existing=True)
     return run.records(STAGE)
 
 
@@ -82,6 +84,10 @@ def _identify(found: Found, key: bytes, config: RunConfig) -> PhotoRecord:
         data = read_file(found.uri, int(config.ingest.max_file_mb * 1_000_000))
     except PhotoError as error:
         return unread.stopped(Reason(error.reason), error.detail)
+    except OSError:
+        raise
+    except Exception as error:  # noqa: BLE001 - a damaged archive must not stop the photos beside it
+        return unread.stopped(Reason.STAGE_ERROR, where(error))
     if not data:
         return unread.stopped(Reason.EMPTY_FILE)
     record = unread.with_(photo_id=photo_id_of(key, hashlib.sha256(data).digest()))

@@ -56,11 +56,11 @@ def read_chain(path: Path) -> list[dict[str, Any]]:
     """
     entries: list[dict[str, Any]] = []
     previous = START
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    for number, line in enumerate(filter(None, path.read_text(encoding="utf-8").split("\n")), start=1):
         try:
             entry = json.loads(line)
             claimed = entry.pop("hash")
-        except (ValueError, KeyError, AttributeError):
+        except (ValueError, KeyError, AttributeError, TypeError):
             raise ReleaseError(f"the audit log's entry {number} is not readable") from None
         if entry.get("previous") != previous or entry.get("number") != number:
             raise ReleaseError(f"the audit log's chain breaks at entry {number}: an entry was removed, added or moved")

@@ -55,6 +55,7 @@ class Body:
     :param scale: working pixels per pixel of the photo.
     :param rgb: that part at working size.
     :param mask: uint8, same size; 255 is surely body (skin or clothes), without this face and without other faces.
+    :param outline: uint8, same size; 255 is surely the person, head included: its edge is where the background begins.
     :param head: the face's box in working pixels; it may reach beyond the picture.
     :param found_by: which model's word the mask follows.
     :param presence: how sure the pose model is that it sees a person, 0 to 1.
@@ -64,6 +65,7 @@ class Body:
     scale: float
     rgb: Pixels
     mask: Alpha
+    outline: Alpha
     head: Corners
     found_by: FoundBy
     presence: float
@@ -92,12 +94,12 @@ def find_body(rgb: Pixels, face: Face, faces: Sequence[Face]) -> Body | None:
     view = _View(square, box, scale)
     others = [other for other in faces if other.face_id != face.face_id]
     alone = not any(other.band == "accept" and _inside(other.box.centre, _corners(square)) for other in others)
-    person, found_by, presence = _person(working, view, face, alone=alone)
+    whole, below_hair, found_by, presence = _person(working, view, face, alone=alone)
+    person = whole * below_hair
     _clear(person, view, face, own=True)
     for other in others:
         _clear(person, view, other, own=False)
-    mask = (person * 255 + 0.5).astype(np.uint8)
-    return Body(box, scale, working, mask, view.working(face.box), found_by, presence)
+    return Body(box, scale, working, _alpha(person), _alpha(whole), view.working(face.box), found_by, presence)
 
 
 @dataclass(frozen=True)
@@ -132,8 +134,8 @@ class _View:
         )
 
 
-def _person(working: Pixels, view: _View, face: Face, *, alone: bool) -> tuple[Plane, FoundBy, float]:
-    """Where the person is (float32, 0 to 1), which model said so, and how sure the pose model is."""
+def _person(working: Pixels, view: _View, face: Face, *, alone: bool) -> tuple[Plane, Plane, FoundBy, float]:
+    """Where the person is and where hair is not (float32, 0 to 1), which model said so, how sure the pose model is."""
     height, width = working.shape[:2]
     left, top = view.offset_px
     side = max(view.side_px, left + width, top + height)
@@ -161,11 +163,15 @@ def _person(working: Pixels, view: _View, face: Face, *, alone: bool) -> tuple[P
         whole = cv2.resize(plane, (side, side), interpolation=cv2.INTER_LINEAR)
         return np.ascontiguousarray(whole[top : top + height, left : left + width])
 
-    return _refined(back(person), working) * back(_below_hair(head)), found_by, sure
+    return _refined(back(person), working), back(_below_hair(head)), found_by, sure
 
 
 def _corners(box: Box) -> Corners:
     return box.x0, box.y0, box.x1, box.y1
+
+
+def _alpha(plane: Plane) -> Alpha:
+    return (plane * 255 + 0.5).astype(np.uint8)
 
 
 def _inside(point: Sequence[float] | Plane, box: Corners) -> bool:
@@ -178,7 +184,7 @@ def _torso_of(points: Plane, head: Corners, reach_shares: float) -> Plane:
     left, right = min(ax, bx), max(ax, bx)
     reach = reach_shares * max(right - left, head[2] - head[0])
     above, bottom = min(ay, by) - 0.25 * (head[3] - head[1]), MODEL_SIDE_PX
-    return np.float32([[left - reach, above], [right + reach, above], [right + reach, bottom], [left - reach, bottom]])
+    return _polygon((left - reach, above), (right + reach, above), (right + reach, bottom), (left - reach, bottom))
 
 
 def _usual_torso(head: Corners) -> Plane:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import traceback
 from abc import abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from photo_anonymizer.errors import DatasetBusyError, PhotoAnonymizerError
 
@@ -23,6 +25,9 @@ class PhotoAnonymizerOperator(BaseOperator):
 
     Bad input, bad configuration, an altered model and a refused release fail at once: trying again would end the same.
     Input and output that failed, and a dataset that another run works on, are tried again with back-off.
+
+    An error that is not the project's own may quote a file's name or what a photo contains. Airflow logs messages, so
+    only the error's class, the system's word for it and the place in the code are passed on.
     """
 
     def execute(self, context: Context) -> Any:
@@ -32,14 +37,25 @@ class PhotoAnonymizerOperator(BaseOperator):
         """
         try:
             return self.work(context)
-        except DatasetBusyError:
+        except (AirflowException, DatasetBusyError):
             raise
         except PhotoAnonymizerError as error:
-            raise AirflowFailException(str(error)) from error
+            raise AirflowFailException(str(error)) from None
+        except Exception as error:  # noqa: BLE001 - raised again, without its message
+            self.log.error("unforeseen error, at:\n%s", "".join(traceback.format_tb(error.__traceback__)))
+            raise _discreet(error) from None
 
     @abstractmethod
     def work(self, context: Context) -> Any:
         """The task itself."""
+
+
+def _discreet(error: Exception) -> Exception:
+    from photo_anonymizer.photostage import where
+
+    if isinstance(error, OSError) and error.errno is not None:
+        return OSError(error.errno, f"{os.strerror(error.errno)}, {where(error)}")
+    return (OSError if isinstance(error, OSError) else RuntimeError)(where(error))
 
 
 class RunOperator(PhotoAnonymizerOperator):

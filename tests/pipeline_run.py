@@ -1,0 +1,54 @@
+"""A small run through the library's stages, for tests that need one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+from skimage import data
+
+from photo_anonymizer.config import RunConfig, load_config
+from photo_anonymizer.ingest.stage import ingest, plan_shards
+from photo_anonymizer.runfolder import RunFolder
+from photo_anonymizer.stages import ANONYMIZE, PHOTO_STAGES, collect, run_shard_stage, start_run
+
+
+def located() -> Image.Exif:
+    """EXIF with a made-up place."""
+    exif = Image.Exif()
+    exif[0x8825] = {1: "N", 2: (0.0, 0.0, 0.0)}
+    return exif
+
+
+def small_folder(folder: Path) -> Path:
+    """Two photos with a face, one without anybody, one file that is none."""
+    folder.mkdir(parents=True)
+    astronaut = data.astronaut()
+    Image.fromarray(astronaut).save(folder / "Anna Example.jpg", quality=92, exif=located())
+    Image.fromarray(np.ascontiguousarray(astronaut[:400, ::-1])).save(folder / "Bert.png")
+    Image.fromarray(data.rocket()).save(folder / "rocket.jpg", quality=90)
+    (folder / "notes.txt").write_text("nobody\n", encoding="utf-8")
+    return folder
+
+
+def small_config(root: Path, **changes: Any) -> RunConfig:
+    """A configuration over :func:`small_folder`, made in ``root`` when it is not there."""
+    source = root / "photos"
+    if not source.exists():
+        small_folder(source)
+    return load_config({"source": str(source), "out": str(root / "out"), "dataset": "party", **changes})
+
+
+def rendered_and_attacked(config: RunConfig, run_id: str = "run-1") -> RunFolder:
+    """A run up to the stage before measuring."""
+    run = start_run(config, run_id)
+    ingest(run)
+    shards = plan_shards(run)
+    for stage in PHOTO_STAGES:
+        for shard in shards:
+            run_shard_stage(run, stage, shard)
+        if stage == ANONYMIZE:
+            collect(run, shards)
+    return run

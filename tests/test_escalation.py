@@ -1,0 +1,114 @@
+"""A face that is still linked gets the next stronger step; what cannot be fixed is held."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from photo_anonymizer import escalation
+from photo_anonymizer.escalation import Measured, measure_and_escalate
+from photo_anonymizer.imagefile import load
+from photo_anonymizer.model.patch import FACE_LAYER, load_edits, load_patches, save_patches
+from photo_anonymizer.model.record import PhotoRecord, Reason
+from photo_anonymizer.runfolder import RunFolder
+from photo_anonymizer.stages import EMBED, RENDER, run_shard_stage
+from pipeline_run import rendered_and_attacked, small_config
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+    return rendered_and_attacked(small_config(tmp_path_factory.mktemp("escalation"), method="blur"))
+
+
+@pytest.fixture
+def run(prepared: RunFolder, tmp_path: Path) -> RunFolder:
+    """A copy of the prepared run with a vault of its own."""
+    root = prepared.path.parents[2]
+    shutil.copytree(root, tmp_path / "out")
+    copy = RunFolder(tmp_path / "out" / prepared.path.relative_to(root))
+    about = (copy.path / "run.json").read_text(encoding="utf-8")
+    (copy.path / "run.json").write_text(about.replace(str(root), str(tmp_path / "out")), encoding="utf-8")
+    return copy
+
+
+def leave_clear(run: RunFolder, *, keep_patch_entry: bool = True) -> str:
+    """Plants the fault: the first photo's face is rendered clear. Returns the photo's id."""
+    (victim, *_) = [record for record in run.records("anonymize", "0000") if record.faces]
+    path = run.path / victim.patches[0]
+    patches = load_patches(path)
+    for patch in patches:
+        patch.alpha[:] = 0
+    save_patches(path, patches if keep_patch_entry else [])
+    for stage in (RENDER, EMBED):
+        shutil.rmtree(run.stage(stage, "0000"))
+        run_shard_stage(run, stage, "0000")
+    return victim.photo_id
+
+
+def record_of(run: RunFolder, photo_id: str) -> PhotoRecord:
+    return next(record for record in run.records(escalation.STAGE) if record.photo_id == photo_id)
+
+
+def test_a_run_in_which_nothing_is_linked_is_left_as_it_is(run: RunFolder) -> None:
+    measured = measure_and_escalate(run)
+    assert measured.after.linked.hits == 0
+    assert measured.after.linked.n == 2 == sum(len(record.faces) for record in run.records(EMBED, "0000"))
+    assert measured.photos_with_faces == measured.photos_measured == 2
+
+
+def test_a_face_left_clear_is_found_and_covered_by_a_stronger_step(run: RunFolder) -> None:
+    photo_id = leave_clear(run)
+    measured = measure_and_escalate(run)
+    assert measured.before.linked.hits == 1
+    assert measured.after.linked.hits == 0
+    record = record_of(run, photo_id)
+    assert record.pending
+    assert record.escalations == {"f0000": 1}
+    before, _ = load(
+        run.path / next(item.file for item in run.records("strip_metadata", "0000") if item.photo_id == photo_id)
+    )
+    after, _ = load(run.path / record.file)
+    box = record.faces[0].box.cover((before.shape[1], before.shape[0]))
+    assert box is not None
+    assert np.abs(before[box.slices].astype(int) - after[box.slices]).mean() > 10
+
+
+def test_a_face_that_nothing_was_done_to_is_given_a_patch(run: RunFolder) -> None:
+    photo_id = leave_clear(run, keep_patch_entry=False)
+    measure_and_escalate(run)
+    edits = [edit for path in record_of(run, photo_id).patches for edit in load_edits(run.path / path)]
+    assert [edit["face_id"] for edit in edits if edit["layer"] == FACE_LAYER] == ["f0000"]
+
+
+def test_what_the_ladder_cannot_fix_is_held(run: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    photo_id = leave_clear(run)
+    monkeypatch.setattr(escalation, "patch_of", lambda *_: None)
+    measured = measure_and_escalate(run)
+    record = record_of(run, photo_id)
+    assert record.reason is Reason.STILL_RECOGNISED
+    assert measured.photos_held == 1
+    assert measured.after.linked.hits == 0
+    assert measured.after.linked.n == 1  # the held photo is not part of what is published
+
+
+def test_without_escalations_it_is_held_at_once(run: RunFolder) -> None:
+    config = run.config.model_copy(update={"reid": run.config.reid.model_copy(update={"max_escalations": 0})})
+    (run.path / "run.json").unlink()
+    run.start(config, "run-1")
+    photo_id = leave_clear(run)
+    assert measure_and_escalate(run).rounds == 0
+    assert record_of(run, photo_id).reason is Reason.STILL_RECOGNISED
+
+
+def test_measured_twice_it_is_measured_once(run: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = measure_and_escalate(run)
+
+    def never(*_: Any) -> None:
+        raise AssertionError("attacked again")
+
+    monkeypatch.setattr(escalation, "measure", never)
+    assert measure_and_escalate(run) == first == Measured.model_validate(first.model_dump())

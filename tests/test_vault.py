@@ -1,0 +1,216 @@
+"""The vault: readable by its owner only, and never losing a row."""
+
+from __future__ import annotations
+
+import hashlib
+import multiprocessing
+import re
+import stat
+from pathlib import Path
+
+import pytest
+
+from photo_anonymizer.errors import PhotoAnonymizerError
+from photo_anonymizer.model.record import PhotoRecord, Reason
+from photo_anonymizer.vault import Vault, ledger_row, photo_id_of
+
+
+@pytest.fixture
+def vault(config) -> Vault:
+    return Vault.of(config())
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def row(uri: str = "file:///a.jpg", run_id: str = "one", **record) -> dict:
+    return ledger_row(PhotoRecord(photo_id="p", source_uri=uri).stopped(Reason.NOT_FINISHED).with_(**record), run_id)
+
+
+def face(face_id: str = "f0", **changes) -> dict:
+    return {
+        "photo_id": "p",
+        "face_id": face_id,
+        "run_id": "one",
+        "reason": "score_between_thresholds",
+        "score": 0.3,
+        "detectors": ["d"],
+        "x": 1.0,
+        "y": 2.0,
+        "width": 3.0,
+        "height": 4.0,
+        "decision": "",
+        **changes,
+    }
+
+
+# who may read
+
+
+def test_only_the_owner_may_enter(config, tmp_path):
+    vault = Vault.of(config())
+    assert mode(vault.path) == mode(vault.path.parent) == 0o700
+
+
+def test_a_vault_that_was_opened_to_others_is_closed_again(config, vault):
+    vault.path.chmod(0o755)
+    Vault.of(config())
+    assert mode(vault.path) == 0o700
+
+
+def test_every_file_in_it_is_for_the_owner_only(vault):
+    vault.key()
+    vault.update_ledger([row()])
+    vault.queue_for_review([face()])
+    vault.note_release("v0001", {"entries": 1, "sha256": "0"})
+    vault.private_folder("run")
+    files = [path for path in vault.path.rglob("*") if path.is_file()]
+    assert {path.name for path in files} >= {"photo_id.key", "ledger.parquet", "review.parquet", "releases.json"}
+    assert {mode(path) for path in files} == {0o600}
+    assert mode(vault.path / "runs" / "run") == 0o700
+
+
+# the key and the ids
+
+
+def test_the_key_is_made_once(config, vault):
+    key = vault.key()
+    assert len(key) == 32
+    assert Vault.of(config()).key() == key
+    assert mode(vault.path / "photo_id.key") == 0o600
+
+
+def test_two_datasets_have_two_keys(config):
+    assert Vault.of(config(dataset="a")).key() != Vault.of(config(dataset="b")).key()
+
+
+@pytest.mark.parametrize("bits", [0o640, 0o604, 0o620])
+def test_a_key_that_others_may_touch_is_refused(vault, bits):
+    vault.key()
+    (vault.path / "photo_id.key").chmod(bits)
+    with pytest.raises(PhotoAnonymizerError, match="0600"):
+        vault.key()
+
+
+@pytest.mark.parametrize("content", [b"", b"00" * 31, b"00" * 33, b"not hexadecimal", b"\xff\xfe"])
+def test_a_damaged_key_is_refused_and_not_replaced(vault, content):
+    vault.key()
+    (vault.path / "photo_id.key").write_bytes(content)
+    with pytest.raises(PhotoAnonymizerError, match="damaged"):
+        vault.key()
+    assert (vault.path / "photo_id.key").read_bytes() == content
+
+
+def test_equal_content_has_equal_ids_and_other_content_has_others():
+    assert photo_id_of(b"k" * 32, b"content") == photo_id_of(b"k" * 32, b"content")
+    assert photo_id_of(b"k" * 32, b"content") != photo_id_of(b"k" * 32, b"Content")
+
+
+def test_another_key_gives_another_id():
+    assert photo_id_of(b"k" * 32, b"content") != photo_id_of(b"l" * 32, b"content")
+
+
+def test_an_id_is_hexadecimal_and_no_plain_hash():
+    digest = hashlib.sha256(b"content").digest()
+    found = photo_id_of(b"k" * 32, digest)
+    assert re.fullmatch(r"[0-9a-f]{32}", found)
+    assert found not in {digest.hex()[:32], hashlib.sha256(digest).hexdigest()[:32]}
+
+
+# the ledger
+
+
+def test_a_ledger_that_is_not_there_is_empty(vault):
+    assert vault.ledger() == []
+
+
+def test_a_row_comes_back_as_it_was(vault):
+    vault.update_ledger([row()])
+    assert vault.ledger() == [row()]
+    assert row() == {
+        "source_uri": "file:///a.jpg",
+        "photo_id": "p",
+        "run_id": "one",
+        "status": "held",
+        "reason": "not_finished",
+        "detail": "",
+        "version": None,
+        "output": None,
+    }
+
+
+def test_a_newer_row_replaces_the_older_one_of_the_same_file(vault):
+    vault.update_ledger([row("file:///a"), row("file:///b")])
+    vault.update_ledger([row("file:///b", "two"), row("file:///c", "two")])
+    assert {item["source_uri"]: item["run_id"] for item in vault.ledger()} == {
+        "file:///a": "one",
+        "file:///b": "two",
+        "file:///c": "two",
+    }
+
+
+def test_existing_rows_can_be_kept(vault):
+    vault.update_ledger([row("file:///a")])
+    vault.update_ledger([row("file:///a", "two"), row("file:///b", "two")], keep_existing=True)
+    assert [item["run_id"] for item in vault.ledger()] == ["one", "two"]
+
+
+def test_an_update_that_fails_leaves_the_ledger_as_it_was(vault):
+    vault.update_ledger([row()])
+
+    def rows():
+        yield row("file:///b")
+        raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        vault.update_ledger(rows())
+    assert vault.ledger() == [row()]
+
+
+def _write_rows(path: Path, name: str) -> None:
+    for number in range(15):
+        Vault(path).update_ledger([row(f"file:///{name}/{number}")])
+
+
+def test_two_processes_at_once_lose_nothing(vault):
+    context = multiprocessing.get_context("spawn" if __name__ == "__main__" else "fork")
+    writers = [context.Process(target=_write_rows, args=(vault.path, name)) for name in "ab"]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join(60)
+    assert [writer.exitcode for writer in writers] == [0, 0]
+    assert len(vault.ledger()) == 30
+
+
+# the review queue
+
+
+def test_a_queued_face_comes_back_as_it_was(vault):
+    vault.queue_for_review([face()])
+    assert vault.review_queue() == [face()]
+
+
+def test_a_decision_survives_queueing_again(vault):
+    vault.queue_for_review([face()])
+    assert vault.record_decision("p", "f0", "not_a_face")
+    vault.queue_for_review([face(), face("f1")])
+    assert {item["face_id"]: item["decision"] for item in vault.review_queue()} == {"f0": "not_a_face", "f1": ""}
+
+
+def test_a_decision_about_a_face_that_is_not_queued_is_not_recorded(vault):
+    vault.queue_for_review([face()])
+    assert not vault.record_decision("p", "f9", "face")
+    assert not vault.record_decision("q", "f0", "face")
+    assert vault.review_queue() == [face()]
+
+
+# noted releases
+
+
+def test_releases_are_noted_side_by_side(vault):
+    assert vault.noted_releases() == {}
+    vault.note_release("v0001", {"entries": 1, "sha256": "a"})
+    vault.note_release("v0002", {"entries": 2, "sha256": "b"})
+    assert set(vault.noted_releases()) == {"v0001", "v0002"}
