@@ -27,7 +27,7 @@ check-lock: .venv/dev-ready  ## do requirements.in and requirements.txt agree?
 up: .venv/dev-ready  ## Airflow with its page on http://localhost:8080
 	$(PYTHON) -m photo_anonymizer_airflow.serve
 
-bench: .venv/dev-ready  ## this project and deface on the same photos
+bench: .venv/dev-ready  ## this project and deface 1.5.0 on the same photos
 	$(PYTHON) scripts/bench_peer.py $(PHOTOS)
 
 .venv/dev-ready: requirements.txt requirements-dev.txt pyproject.toml scripts/setup.sh

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import argparse
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -37,7 +40,6 @@ def every_field() -> list[tuple[str, object]]:
 @pytest.fixture
 def asked(tmp_path):
     """The configuration that command-line arguments ask for."""
-    import argparse
 
     def ask(*arguments: str) -> RunConfig:
         parser = argparse.ArgumentParser()
@@ -268,10 +270,15 @@ def test_a_value_that_is_no_yaml_is_taken_as_text(asked):
         asked("--set", "method={blur")
 
 
-@pytest.mark.parametrize("order", [("blur=3", "blur.cells=2"), ("blur.cells=2", "blur=3"), ("method.x=1",)])
-def test_a_field_is_either_a_value_or_a_section(asked, order):
+@pytest.mark.parametrize("order", [("blur.cells=2", "blur=3"), ("method.x=1",), ("blur.cells.x=1",), ("blur.=1",)])
+def test_a_section_cannot_be_a_value_nor_a_value_a_section(asked, order):
     with pytest.raises(ConfigError):
         asked(*(part for item in order for part in ("--set", item)))
+
+
+def test_unflatten_refuses_a_value_with_fields_of_its_own():
+    with pytest.raises(ConfigError, match=r"blur\.cells"):
+        unflatten({"blur": 3, "blur.cells": 2})
 
 
 def test_relative_paths_are_made_absolute(asked, tmp_path, monkeypatch):
@@ -285,13 +292,20 @@ def test_a_home_folder_of_nobody_is_refused(asked):
 
 
 def test_without_photos_the_samples_are_used(tmp_path):
-    import argparse
-
     parser = argparse.ArgumentParser()
     add_run_arguments(parser)
     chosen = run_config(parser.parse_args(["--out", str(tmp_path)]))
     assert chosen.source.startswith(str(tmp_path / "workspace"))
-    assert len(list(__import__("pathlib").Path(chosen.source).iterdir())) > 5
+    assert len(list(Path(chosen.source).iterdir())) > 5
+
+
+def test_no_dataset_can_work_in_the_folder_of_the_samples(asked, tmp_path):
+    """Its intermediate files would be taken for photos."""
+    parser = argparse.ArgumentParser()
+    add_run_arguments(parser)
+    folder = Path(run_config(parser.parse_args(["--out", str(tmp_path)])).source)
+    with pytest.raises(ConfigError, match="dataset"):
+        asked("--dataset", folder.name)
 
 
 def test_merge_lays_later_values_on_top_and_keeps_the_rest():

@@ -84,9 +84,13 @@ def test_a_folder_appears_when_the_block_ends(tmp_path):
 
 @pytest.mark.parametrize("error", [ValueError, OSError, KeyboardInterrupt])
 def test_a_folder_vanishes_on_error(tmp_path, error):
-    with pytest.raises(error), published_folder(tmp_path / "b") as folder:
-        (folder / "x").write_text("1")
-        raise error
+    def interrupted():
+        with published_folder(tmp_path / "b") as folder:
+            (folder / "x").write_text("1")
+            raise error
+
+    with pytest.raises(error):
+        interrupted()
     assert names(tmp_path) == []
 
 

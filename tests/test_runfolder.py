@@ -94,9 +94,13 @@ def test_a_stage_is_not_done_while_it_works(run):
 
 
 def test_a_stage_that_failed_is_not_done_and_can_run_again(run):
-    with pytest.raises(ValueError), run.publish("s", "0000") as output:
-        output.write_records([PHOTO])
-        raise ValueError
+    def interrupted():
+        with run.publish("s", "0000") as output:
+            output.write_records([PHOTO])
+            raise ValueError
+
+    with pytest.raises(ValueError):
+        interrupted()
     assert not run.done("s", "0000")
     published(run)
     assert run.records("s", "0000") == [PHOTO]

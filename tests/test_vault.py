@@ -174,7 +174,7 @@ def _write_rows(path: Path, name: str) -> None:
 
 
 def test_two_processes_at_once_lose_nothing(vault):
-    context = multiprocessing.get_context("spawn" if __name__ == "__main__" else "fork")
+    context = multiprocessing.get_context("fork")
     writers = [context.Process(target=_write_rows, args=(vault.path, name)) for name in "ab"]
     for writer in writers:
         writer.start()

@@ -45,7 +45,7 @@ def run_config(arguments: argparse.Namespace) -> RunConfig:
         values["source"] = arguments.photos
     chosen = load_config({"source": "samples", **values})
     if "source" not in values:
-        folder = Path(chosen.out).absolute() / "workspace" / "sample-photos"
+        folder = Path(chosen.out).absolute() / "workspace" / "sample photos"  # no dataset can have this name
         return chosen.model_copy(update={"source": str(sample_photos(folder)), "out": _absolute(chosen.out)})
     source = _absolute(chosen.source) if is_local(chosen.source) and "://" not in chosen.source else chosen.source
     return chosen.model_copy(update={"source": source, "out": _absolute(chosen.out)})

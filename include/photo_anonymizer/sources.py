@@ -122,13 +122,16 @@ def _read_local(path: str, max_bytes: int) -> bytes:
         if error.errno in _THE_FILES_OWN:
             raise PhotoError(Reason.UNREADABLE, error.strerror or "") from None
         raise _nameless(error) from None
-    with os.fdopen(descriptor, "rb") as stream:
-        state = os.fstat(stream.fileno())
+    try:
+        state = os.fstat(descriptor)
         if not stat.S_ISREG(state.st_mode):
             raise PhotoError(Reason.NOT_A_REGULAR_FILE)
         if state.st_size > max_bytes:
             raise PhotoError(Reason.FILE_TOO_LARGE)
-        return _within(stream.read(max_bytes + 1), max_bytes)
+        with os.fdopen(descriptor, "rb", closefd=False) as stream:
+            return _within(stream.read(max_bytes + 1), max_bytes)
+    finally:
+        os.close(descriptor)
 
 
 def _local_root(source: str) -> str:

@@ -67,7 +67,8 @@ def path_of(name: str) -> Path:
 def onnx_path_of(name: str) -> Path:
     """The ONNX form of a registered model; converted now if it never was (seconds, in a process of its own).
 
-    :raises ModelError: no such model, the source is missing or altered, the conversion failed, or the cached file was changed.
+    :raises ModelError: no such model, the source is missing or altered, the conversion failed, or the cached file was
+        changed.
     """
     weights = _registered(name)
     target = cache_folder() / f"{name}-{weights.sha256[:16]}.onnx"

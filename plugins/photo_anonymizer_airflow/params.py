@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from photo_anonymizer.config import RunConfig, unflatten
+from photo_anonymizer.errors import ConfigError
 
 if TYPE_CHECKING:
     from airflow.sdk import Param
@@ -32,22 +33,19 @@ def dag_params(defaults: Mapping[str, Any]) -> dict[str, Param]:
 
     :param defaults: values that this deployment puts in place of the model's own defaults, by parameter name.
     """
-    params: dict[str, Param] = {}
-    nested: dict[str, Param] = {}
-    for name, field in RunConfig.model_fields.items():
-        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            section = _section(field.annotation)
-            for inner, inner_field in field.annotation.model_fields.items():
-                nested[f"{name}{_SEPARATOR}{inner}"] = _param(inner, inner_field, section)
-        else:
-            params[name] = _param(name, field, MAIN_SECTION)
+    params = {name: _param(title, field, section) for name, (title, field, section) in _fields().items()}
     for name, value in defaults.items():
         params[name].value = value
-    return {**params, **nested}
+    return params
 
 
 def config_values(params: Mapping[str, Any]) -> dict[str, Any]:
-    """The nested configuration values of a run's parameters."""
+    """The nested configuration values of a run's parameters.
+
+    :raises ConfigError: a parameter that the form does not have.
+    """
+    if unknown := sorted(set(params) - set(_fields())):
+        raise ConfigError(f"configuration refused: {', '.join(unknown)}: no such parameter")
     return unflatten({name.replace(_SEPARATOR, "."): value for name, value in params.items()})
 
 
@@ -60,6 +58,19 @@ def param_values(config: RunConfig) -> dict[str, Any]:
         else:
             values[name] = value
     return values
+
+
+def _fields() -> dict[str, tuple[str, FieldInfo, str]]:
+    """Parameter → (name within its section, field, section), the main section first."""
+    main: dict[str, tuple[str, FieldInfo, str]] = {}
+    nested: dict[str, tuple[str, FieldInfo, str]] = {}
+    for name, field in RunConfig.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            for inner, inner_field in field.annotation.model_fields.items():
+                nested[f"{name}{_SEPARATOR}{inner}"] = inner, inner_field, _section(field.annotation)
+        else:
+            main[name] = name, field, MAIN_SECTION
+    return {**main, **nested}
 
 
 def _section(model: type[BaseModel]) -> str:

@@ -11,8 +11,8 @@ import pytest
 from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk import DAG, BaseBranchOperator, BaseOperator, TriggerRule, task, task_group
 from airflow.sdk.definitions.mappedoperator import MappedOperator
-from conftest import python
 
+from dag_run import python
 from photo_anonymizer_airflow.environment import POOLS, ROOT
 
 TASKS = {
@@ -158,7 +158,7 @@ def test_a_branch_in_a_mapped_group_would_be_noticed() -> None:
         def choose_branch(self, context: Any) -> str:
             return "group.after"
 
-    with DAG("planted") as planted:
+    with DAG("planted", schedule=None) as planted:
 
         @task
         def after() -> None: ...
@@ -195,7 +195,7 @@ def test_every_task_ends_within_a_day(dag: DAG) -> None:
 
 
 def test_a_task_without_a_limit_would_be_noticed() -> None:
-    with DAG("planted") as planted:
+    with DAG("planted", schedule=None) as planted:
         BaseOperator(task_id="endless")
         BaseOperator(task_id="long", execution_timeout=timedelta(days=2))
     assert unlimited(planted) == {"endless", "long"}
@@ -210,7 +210,7 @@ def test_every_pool_is_made_by_the_pools_file(dag: DAG) -> None:
 
 
 def test_a_pool_that_nobody_makes_would_be_noticed() -> None:
-    with DAG("planted") as planted:
+    with DAG("planted", schedule=None) as planted:
         BaseOperator(task_id="stuck", pool="gpu")
     assert without_pool(planted, {"photo_cpu"}) == {"stuck"}
 

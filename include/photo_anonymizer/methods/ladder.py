@@ -56,7 +56,8 @@ def _parameters(config: RunConfig, method: MethodName) -> dict[str, Any]:
 
 
 def _shape(config: RunConfig) -> Shape:
-    return "rectangle" if config.mask.shape == "rectangle" else "ellipse"
+    shapes: dict[str, Shape] = {"rectangle": "rectangle", "icon": "circle"}
+    return shapes.get(config.mask.shape, "ellipse")
 
 
 def _solid(scale: float, colour: str) -> Step:

@@ -11,7 +11,7 @@ from photo_anonymizer.model.face import Face
 from photo_anonymizer.model.geometry import Box, PixelBox
 from photo_anonymizer.model.pixels import Alpha
 
-Shape = Literal["ellipse", "rectangle"]
+Shape = Literal["ellipse", "rectangle", "circle"]
 MIN_SIDE_PX = 6.0
 """Even the smallest face changes at least so many pixels."""
 
@@ -41,15 +41,19 @@ def region_of(face: Face, size_wh: tuple[int, int], *, scale: float, feather: fl
 
     :param scale: core's size relative to the detected box.
     :param feather: width of the soft edge relative to the face's width.
+    :param shape: a circle is as wide as the longer side of the enlarged box; icons are round.
     :returns: None when the face lies outside the photo altogether.
     """
     core = _at_least(face.box.scaled(scale), MIN_SIDE_PX)
+    if shape == "circle":
+        side = max(core.width, core.height)
+        core = core.scaled(side / core.width, side / core.height)
     edge_px = feather * face.box.width
     outer = Box(x0=core.x0 - edge_px, y0=core.y0 - edge_px, x1=core.x1 + edge_px, y1=core.y1 + edge_px)
     box = outer.cover(size_wh)
     if box is None:
         return None
-    alpha = _ellipse(box, core, edge_px) if shape == "ellipse" else _rectangle(box, core, edge_px)
+    alpha = _rectangle(box, core, edge_px) if shape == "rectangle" else _ellipse(box, core, edge_px)
     return Region(box, alpha, core, face.box.width, face.landmarks.roll_rad)
 
 

@@ -38,7 +38,7 @@ def remove_residual_cues(run: RunFolder, shard: str, previous: str) -> list[Phot
             name = f"{record.photo_id}.npz"
             save_patches(output.folder / name, patches)
             record = record.with_(patches=(*record.patches, output.relative(name)))
-        return record.timed(decode=decoded - started, change=time.monotonic() - decoded)
+        return record.timed(decode=decoded - started, cues=time.monotonic() - decoded)
 
     return run_photo_stage(run, STAGE, previous, shard, work)
 
