@@ -1,4 +1,4 @@
-"""Which runtime runs RetinaFace faster on a CPU, and do they agree? Prints milliseconds a picture and the largest difference.
+"""Which runtime runs RetinaFace faster on a CPU, and do they agree? Prints ms a picture and the largest difference.
 
 The default of ``detection.backend`` follows from this table.
 """
@@ -51,7 +51,8 @@ def main() -> None:
         )
         medians = {name: statistics.median(values) for name, values in times.items()}
         print(
-            f"{width} × {height} px: onnxruntime {medians['onnxruntime']:.0f} ms, tensorflow {medians['tensorflow']:.0f} ms, "
+            f"{width} × {height} px: onnxruntime {medians['onnxruntime']:.0f} ms, "
+            f"tensorflow {medians['tensorflow']:.0f} ms, "
             f"ratio {medians['onnxruntime'] / medians['tensorflow']:.2f}, boxes differ by at most {apart:.3f} px"
         )
 

@@ -42,7 +42,7 @@ def resolved(lock: str, arguments: list[str], folder: Path) -> str:
         source = ROOT / name
         shutil.copy(source, folder / source.name)
     command = [str(UV), "pip", "compile", *COMMON, *arguments, "-o", lock]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)  # noqa: S603
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise SystemExit(f"{lock}: cannot be resolved\n{done.stderr}")
     return (folder / lock).read_text(encoding="utf-8")

@@ -236,10 +236,12 @@ def test_a_dataset_that_cannot_be_is_bad_usage(command, tmp_path, capsys):
 
 
 @pytest.mark.parametrize("command", ["review", "abandon"])
-def test_an_output_folder_that_cannot_be_made_fails_in_one_sentence(command, tmp_path, capsys):
+@pytest.mark.parametrize("out", ["file", "mistyped"])
+def test_a_dataset_that_is_not_there_is_named_and_not_made(command, out, tmp_path, capsys):
     (tmp_path / "file").write_text("")
-    assert main([command, "--out", str(tmp_path / "file")]) == 1
+    assert main([command, "--out", str(tmp_path / out)]) == 2
     assert len(capsys.readouterr().err.splitlines()) == 1
+    assert not (tmp_path / "mistyped").exists()
 
 
 # abandon
@@ -255,6 +257,7 @@ def test_abandon_frees_a_dataset(config, tmp_path, capsys):
     assert not run.path.exists()
 
 
-def test_there_may_be_nothing_to_abandon(tmp_path, capsys):
+def test_there_may_be_nothing_to_abandon(config, tmp_path, capsys):
+    Vault.of(config())
     assert main(["abandon", "--out", str(tmp_path / "out")]) == 0
     assert "no run holds" in capsys.readouterr().out

@@ -214,3 +214,34 @@ def test_releases_are_noted_side_by_side(vault):
     vault.note_release("v0001", {"entries": 1, "sha256": "a"})
     vault.note_release("v0002", {"entries": 2, "sha256": "b"})
     assert set(vault.noted_releases()) == {"v0001", "v0002"}
+
+
+def test_a_key_that_is_gone_is_not_replaced_by_another(vault: Vault) -> None:
+    vault.key()
+    vault.update_ledger([])
+    (vault.path / "photo_id.key").unlink()
+    with pytest.raises(PhotoAnonymizerError, match="restore it from your backup"):
+        vault.key()
+
+
+def test_a_face_at_another_place_is_queued_although_its_name_was_decided(vault: Vault) -> None:
+    row = {
+        "photo_id": "p",
+        "face_id": "f0000",
+        "run_id": "r",
+        "reason": "score_between_thresholds",
+        "score": 0.3,
+        "detectors": ["retinaface"],
+        "x": 10.0,
+        "y": 10.0,
+        "width": 20.0,
+        "height": 20.0,
+        "decision": "",
+    }
+    vault.queue_for_review([row])
+    vault.record_decision("p", "f0000", "face")
+    vault.queue_for_review([{**row, "x": 12.0}, {**row, "x": 200.0}])
+    assert [(item["face_id"], item["x"], item["decision"]) for item in vault.review_queue()] == [
+        ("f0000", 10.0, "face"),
+        ("f0000+", 200.0, ""),
+    ]

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from photo_anonymizer import __version__, claim, review, weights
 from photo_anonymizer.commandline import add_run_arguments, run_config
-from photo_anonymizer.config import load_config
+from photo_anonymizer.config import RunConfig, load_config
 from photo_anonymizer.errors import ConfigError, GateRefusedError, PhotoAnonymizerError, SourceError
 from photo_anonymizer.vault import Vault
 
@@ -110,8 +110,19 @@ def _models(arguments: argparse.Namespace) -> int:
     return EXIT_DONE if set(states.values()) == {"present"} else EXIT_FAILED
 
 
+def _known_dataset(arguments: argparse.Namespace) -> RunConfig:
+    """The configuration that names an existing dataset.
+
+    :raises ConfigError: there is none, probably a mistyped folder.
+    """
+    config = load_config({"source": "-", "out": arguments.out, "dataset": arguments.dataset})
+    if not (Path(config.out) / "vault" / config.dataset).is_dir():
+        raise ConfigError(f"there is no dataset {config.dataset!r} in that folder; check --out and --dataset")
+    return config
+
+
 def _review(arguments: argparse.Namespace) -> int:
-    vault = Vault.of(load_config({"source": "-", "out": arguments.out, "dataset": arguments.dataset}))
+    vault = Vault.of(_known_dataset(arguments))
     if arguments.decide:
         review.decide(vault, *arguments.decide)
         print("recorded; the next run follows it")
@@ -125,7 +136,7 @@ def _review(arguments: argparse.Namespace) -> int:
 
 
 def _abandon(arguments: argparse.Namespace) -> int:
-    freed = claim.abandon(load_config({"source": "-", "out": arguments.out, "dataset": arguments.dataset}))
+    freed = claim.abandon(_known_dataset(arguments))
     print(f"freed; the intermediate files of {freed} are deleted" if freed else "no run holds this dataset")
     return EXIT_DONE
 

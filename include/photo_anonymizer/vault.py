@@ -112,11 +112,13 @@ class Vault:
     def key(self) -> bytes:
         """The dataset's secret key, made once.
 
-        :raises PhotoAnonymizerError: the key file is damaged or readable by others.
+        :raises PhotoAnonymizerError: the key file is damaged, readable by others, or gone although it was used.
         """
         path = self.path / "photo_id.key"
         with self.locked():
             if not path.exists():
+                if self.ledger_path.exists():
+                    raise PhotoAnonymizerError("the key of the vault is gone; restore it from your backup")
                 write_bytes(path, secrets.token_hex(32).encode(), 0o600)
         if path.stat().st_mode & 0o077:
             raise PhotoAnonymizerError("the key of the vault may be read by others; set its mode to 0600")
@@ -150,11 +152,19 @@ class Vault:
         return _read(self.review_path)
 
     def queue_for_review(self, rows: Sequence[dict[str, Any]]) -> None:
-        """Adds faces to the queue; a face that is there already keeps its decision."""
+        """Adds faces to the queue.
+
+        What was decided about a place stays. Should a later detector give the same ``face_id`` to another place, that
+        face is queued under a name of its own, so that no face goes unreviewed and no verdict moves.
+        """
         with self.locked():
             merged = {(row["photo_id"], row["face_id"]): row for row in self.review_queue()}
             for row in rows:
-                merged.setdefault((row["photo_id"], row["face_id"]), row)
+                face_id = row["face_id"]
+                while (known := merged.get((row["photo_id"], face_id))) and known["decision"] and not _near(known, row):
+                    face_id += "+"
+                if not (known and known["decision"]):
+                    merged[row["photo_id"], face_id] = {**row, "face_id": face_id}
             _write(self.review_path, list(merged.values()), REVIEW_SCHEMA)
 
     def record_decision(self, photo_id: str, face_id: str, decision: str) -> bool:
@@ -191,6 +201,11 @@ def ledger_row(
         "version": version,
         "output": output,
     }
+
+
+def _near(a: dict[str, Any], b: dict[str, Any]) -> bool:
+    """Do two rows of the queue speak of the same place?"""
+    return bool(abs(a["x"] - b["x"]) <= b["width"] / 2 and abs(a["y"] - b["y"]) <= b["height"] / 2)
 
 
 def _read(path: Path) -> list[dict[str, Any]]:

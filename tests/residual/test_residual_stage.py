@@ -54,7 +54,7 @@ def test_patches_are_added_to_those_of_the_faces(started):
     (patch,) = load_patches(run.path / record.patches[1])
     assert patch.layer == CUE_LAYER
     assert patch.face_id == "f0000"
-    assert record.seconds["change"] > 0
+    assert record.seconds["cues"] > 0
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,8 @@ MediaPipe's pose detector (BlazePose, Bazarevsky et al. 2020, arXiv 2006.10204):
 output holds one logit an anchor.
 
 The model looks for faces itself, so it is a weak witness of people who show none: of 21 photos of people whose faces
-were covered it caught 18 at a score of 0.25 and 10 at 0.5, and at 0.25 it also held 6 of 20 photos without anybody. Holding
-too much is the error that exposes nobody; hence the low default of ``detection.person_score``.
+were covered it caught 18 at a score of 0.25 and 10 at 0.5, and at 0.25 it also held 6 of 20 photos without anybody.
+Holding too much is the error that exposes nobody; hence the low default of ``detection.person_score``.
 """
 
 from __future__ import annotations

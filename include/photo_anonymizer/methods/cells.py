@@ -59,7 +59,8 @@ def _draw(shape: tuple[int, int], rng: np.random.Generator) -> NDArray[np.float6
 
     Noise in brightness hides as much as noise in colour does, and looks less like a fault.
     """
-    return np.sqrt(0.9) * rng.normal(size=(*shape, 1)) + np.sqrt(0.1) * rng.normal(size=(*shape, 3))
+    shared, own = rng.normal(size=(*shape, 1)), rng.normal(size=(*shape, 3))
+    return np.asarray(np.sqrt(0.9) * shared + np.sqrt(0.1) * own)
 
 
 def _count(length_px: int, side_px: float) -> int:
