@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -52,3 +53,13 @@ def rendered_and_attacked(config: RunConfig, run_id: str = "run-1") -> RunFolder
         if stage == ANONYMIZE:
             collect(run, shards)
     return run
+
+
+def copy_of(prepared: RunFolder, place: Path) -> RunFolder:
+    """The same run with a workspace, a vault and releases of its own, so that a fault can be planted in it."""
+    root = prepared.path.parents[2]
+    shutil.copytree(root, place / "out")
+    copy = RunFolder(place / "out" / prepared.path.relative_to(root))
+    about = (copy.path / "run.json").read_text(encoding="utf-8")
+    (copy.path / "run.json").write_text(about.replace(str(root), str(place / "out")), encoding="utf-8")
+    return copy

@@ -16,7 +16,7 @@ from photo_anonymizer.model.patch import FACE_LAYER, load_edits, load_patches, s
 from photo_anonymizer.model.record import PhotoRecord, Reason
 from photo_anonymizer.runfolder import RunFolder
 from photo_anonymizer.stages import EMBED, RENDER, run_shard_stage
-from pipeline_run import rendered_and_attacked, small_config
+from pipeline_run import copy_of, rendered_and_attacked, small_config
 
 
 @pytest.fixture(scope="module")
@@ -27,12 +27,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
 @pytest.fixture
 def run(prepared: RunFolder, tmp_path: Path) -> RunFolder:
     """A copy of the prepared run with a vault of its own."""
-    root = prepared.path.parents[2]
-    shutil.copytree(root, tmp_path / "out")
-    copy = RunFolder(tmp_path / "out" / prepared.path.relative_to(root))
-    about = (copy.path / "run.json").read_text(encoding="utf-8")
-    (copy.path / "run.json").write_text(about.replace(str(root), str(tmp_path / "out")), encoding="utf-8")
-    return copy
+    return copy_of(prepared, tmp_path)
 
 
 def leave_clear(run: RunFolder, *, keep_patch_entry: bool = True) -> str:

@@ -124,7 +124,7 @@ class _Loop:
         picture = f"{name}{Path(record.file).suffix}"
         (output.folder / picture).write_bytes(data)
         after = embed(output.folder / picture, record.faces, self.recogniser)
-        write_pairs(self.folder, record, embed(original, record.faces, self.recogniser), after)
+        write_pairs(self.folder, record, read_pairs(self.folder, [record]).original, after)
         self.records[photo_id] = record.with_(
             file=output.relative(picture),
             patches=(output.relative(f"{name}.npz"),),

@@ -21,15 +21,15 @@ def sample_photos(folder: Path) -> Path:
     if not folder.is_dir():
         from skimage import data
 
-        astronaut, cat, coffee = data.astronaut(), data.chelsea(), data.coffee()
+        astronaut = data.astronaut()
         with published_folder(folder) as made:
             Image.fromarray(astronaut).save(made / "portrait.jpg", quality=92, exif=_located())
             _sideways(astronaut).save(made / "turned by the camera.jpg", quality=92, exif=_located(orientation=6))
-            Image.fromarray(_crowd(astronaut, coffee)).save(made / "group.png")
+            Image.fromarray(_group(astronaut)).save(made / "group.png")
             Image.fromarray(astronaut[:420, 60:400]).save(made / "close.webp", quality=90)
             Image.fromarray(_enlarged(astronaut, 3)).save(made / "large.jpg", quality=90)
-            Image.fromarray(cat).save(made / "cat.jpg", quality=92, exif=_located())
-            Image.fromarray(coffee).save(made / "coffee.tiff")
+            Image.fromarray(data.rocket()).save(made / "rocket.jpg", quality=92, exif=_located())
+            Image.fromarray(data.hubble_deep_field()).save(made / "sky.tiff")
             Image.fromarray(astronaut).save(made / "copy of portrait.jpg", quality=92, exif=_located())
             (made / "notes.txt").write_text("not a photo\n", encoding="utf-8")
     return folder
@@ -53,23 +53,25 @@ def _enlarged(picture: Pixels, factor: int) -> Pixels:
     return np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.LANCZOS))
 
 
-def _crowd(person: Pixels, background: Pixels) -> Pixels:
-    """The same person small and large, upright, mirrored and tilted, before a background."""
-    scene = Image.fromarray(_enlarged(background, 2))
-    head = Image.fromarray(person[20:260, 110:330])
-    for number, (x, y, side, angle) in enumerate(
+def _group(person: Pixels) -> Pixels:
+    """The same portrait small and large, upright, mirrored and tilted, as prints on a wall."""
+    across, down = np.linspace(0, 1, 1200)[np.newaxis, :, np.newaxis], np.linspace(0, 1, 800)[:, np.newaxis, np.newaxis]
+    wall = np.array([196, 188, 176]) - 40 * across - 26 * down
+    scene = Image.fromarray(np.broadcast_to(wall, (800, 1200, 3)).astype(np.uint8))
+    portrait = Image.fromarray(person[10:300, 90:350])
+    for number, (x, y, width, angle) in enumerate(
         [
-            (40, 60, 320, 0),
-            (420, 90, 220, -12),
-            (700, 40, 150, 10),
-            (900, 80, 90, 0),
-            (1040, 60, 60, 8),
-            (300, 460, 180, 20),
+            (60, 60, 380, 0),
+            (520, 80, 260, -8),
+            (860, 60, 170, 6),
+            (1080, 80, 90, 0),
+            (1090, 300, 50, 4),
+            (560, 430, 280, 14),
         ]
     ):
-        face = head.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if number % 2 else head
-        face = face.resize((side, side * 240 // 220), Image.Resampling.LANCZOS)
-        oval = Image.new("L", face.size, 0)
-        oval.paste(255, (0, 0, *face.size))
-        scene.paste(face.rotate(angle, Image.Resampling.BICUBIC), (x, y), oval.rotate(angle))
+        shown = portrait.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if number % 2 else portrait
+        shown = shown.resize((width, width * 290 // 260), Image.Resampling.LANCZOS)
+        turned = shown.rotate(angle, Image.Resampling.BICUBIC, expand=True)
+        edge = Image.new("L", shown.size, 255).rotate(angle, Image.Resampling.BICUBIC, expand=True)
+        scene.paste(turned, (x, y), edge)
     return np.asarray(scene)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from dag_run import NAMES, DagRun, fault, launch, run_dag, still_life
+from dag_run import NAMES, DagRun, fault, launch, nobody, run_dag
 from photo_anonymizer import claim
 from photo_anonymizer.config import load_config
 from photo_anonymizer.release.verify import verify
@@ -105,7 +105,7 @@ def test_the_dataset_is_free_and_the_intermediate_files_are_gone(run: DagRun) ->
 @pytest.fixture(scope="module")
 def refused(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess[str]]:
     root = tmp_path_factory.mktemp("refused")
-    source = still_life(root / "photos")
+    source = nobody(root / "photos")
     return root, launch(source, "--out", "out", "--dataset", "party", cwd=root)
 
 

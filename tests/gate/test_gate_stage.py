@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import pytest
@@ -19,7 +18,7 @@ from photo_anonymizer.model.record import PhotoRecord
 from photo_anonymizer.runfolder import RunFolder
 from photo_anonymizer.stages import measure
 from photo_anonymizer.vault import Vault
-from pipeline_run import located, rendered_and_attacked, small_config
+from pipeline_run import copy_of, located, rendered_and_attacked, small_config
 
 
 @pytest.fixture(scope="module")
@@ -31,12 +30,7 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
 
 @pytest.fixture
 def run(measured: RunFolder, tmp_path: Path) -> RunFolder:
-    root = measured.path.parents[2]
-    shutil.copytree(root, tmp_path / "out")
-    copy = RunFolder(tmp_path / "out" / measured.path.relative_to(root))
-    about = (copy.path / "run.json").read_text(encoding="utf-8")
-    (copy.path / "run.json").write_text(about.replace(str(root), str(tmp_path / "out")), encoding="utf-8")
-    return copy
+    return copy_of(measured, tmp_path)
 
 
 def with_face(run: RunFolder) -> PhotoRecord:

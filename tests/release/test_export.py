@@ -23,7 +23,7 @@ from photo_anonymizer.release.verify import verify
 from photo_anonymizer.runfolder import RunFolder
 from photo_anonymizer.stages import close_run, measure
 from photo_anonymizer.vault import Vault
-from pipeline_run import rendered_and_attacked, small_config
+from pipeline_run import copy_of, rendered_and_attacked, small_config
 
 
 @pytest.fixture(scope="module")
@@ -38,12 +38,7 @@ def gated(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
 @pytest.fixture
 def run(gated: RunFolder, tmp_path: Path) -> RunFolder:
     """A copy of it."""
-    root = gated.path.parents[2]
-    shutil.copytree(root, tmp_path / "out")
-    copy = RunFolder(tmp_path / "out" / gated.path.relative_to(root))
-    about = (copy.path / "run.json").read_text(encoding="utf-8")
-    (copy.path / "run.json").write_text(about.replace(str(root), str(tmp_path / "out")), encoding="utf-8")
-    return copy
+    return copy_of(gated, tmp_path)
 
 
 @pytest.fixture

@@ -165,3 +165,4 @@ def _quiet(context: Any) -> None:
     from great_expectations.data_context.types.base import ProgressBarsConfig
 
     context.variables.progress_bars = ProgressBarsConfig(globally=False)
+    logging.getLogger("great_expectations.data_context.types.base").setLevel(logging.WARNING)

@@ -29,14 +29,7 @@ class Blur:
 
     def pixels(self, rgb: Pixels, region: Region, parameters: Parameters, rng: np.random.Generator) -> Pixels:
         """See :class:`~photo_anonymizer.methods.protocol.Method`."""
-        cells = noisy_cells(
-            rgb,
-            region,
-            cells=parameters["cells"],
-            levels=parameters["levels"],
-            noise=parameters["noise"],
-            rng=rng,
-        )
+        cells = noisy_cells(rgb, region, parameters, rng)
         rows, columns = cells.shape[:2]
         size_wh = columns * SAMPLES_A_CELL, rows * SAMPLES_A_CELL
         coarse = cv2.resize(cells, size_wh, interpolation=cv2.INTER_LINEAR)

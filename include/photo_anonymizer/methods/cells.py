@@ -11,6 +11,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from photo_anonymizer.methods.protocol import Parameters
 from photo_anonymizer.methods.region import Region
 from photo_anonymizer.model.pixels import Pixels
 
@@ -23,21 +24,18 @@ def cell_size_px(face_width_px: float, cells_across: int) -> float:
     return max(face_width_px / cells_across, MIN_CELL_PX)
 
 
-def noisy_cells(
-    rgb: Pixels, region: Region, *, cells: int, levels: int, noise: float, rng: np.random.Generator
-) -> Pixels:
+def noisy_cells(rgb: Pixels, region: Region, parameters: Parameters, rng: np.random.Generator) -> Pixels:
     """Colours of the region's cells: uint8 (rows, columns, 3).
 
-    :param cells: cells across the face.
-    :param levels: values a channel may take after rounding.
-    :param noise: standard deviation (0–255) of the normal noise added before rounding.
+    :param parameters: ``cells`` across the face; ``levels``, the values a channel may take after rounding; ``noise``,
+        the standard deviation (0–255) of the normal noise added before rounding.
     """
     patch = rgb[region.box.slices]
-    side = cell_size_px(region.face_width_px, cells)
+    side = cell_size_px(region.face_width_px, parameters["cells"])
     means = cell_means(patch, _count(region.box.height, side), _count(region.box.width, side))
-    disturbed = means + noise * _draw(means.shape[:2], rng)
-    step = 255 / (levels - 1)
-    return np.clip(np.rint(disturbed / step) * step, 0, 255).astype(np.uint8)
+    disturbed = means + parameters["noise"] * _draw(means.shape[:2], rng)
+    step = 255 / (parameters["levels"] - 1)
+    return np.asarray(np.clip(np.rint(disturbed / step) * step, 0, 255), dtype=np.uint8)
 
 
 def cell_means(pixels: Pixels, rows: int, columns: int) -> NDArray[np.float64]:

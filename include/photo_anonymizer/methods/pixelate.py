@@ -22,14 +22,7 @@ class Pixelate:
 
     def pixels(self, rgb: Pixels, region: Region, parameters: Parameters, rng: np.random.Generator) -> Pixels:
         """See :class:`~photo_anonymizer.methods.protocol.Method`."""
-        cells = noisy_cells(
-            rgb,
-            region,
-            cells=parameters["cells"],
-            levels=parameters["levels"],
-            noise=parameters["noise"],
-            rng=rng,
-        )
+        cells = noisy_cells(rgb, region, parameters, rng)
         rows, columns = cells.shape[:2]
         heights = np.diff(cell_edges(region.box.height, rows))
         widths = np.diff(cell_edges(region.box.width, columns))
