@@ -112,7 +112,7 @@ def python(code: str, *arguments: str, **extra: str) -> subprocess.CompletedProc
 
 def launch(*arguments: str | Path, cwd: Path, **extra: str) -> subprocess.CompletedProcess[str]:
     """What ``./anonymize`` starts, when everything is set up."""
-    command = [sys.executable, "-m", "photo_anonymizer_airflow.launch", *map(str, arguments)]
+    command = [sys.executable, "-P", "-m", "photo_anonymizer_airflow.launch", *map(str, arguments)]
     return subprocess.run(
         command, cwd=cwd, env=environment(**extra), capture_output=True, text=True, timeout=TIMEOUT_S, check=False
     )

@@ -239,6 +239,18 @@ def test_a_missing_or_empty_folder_stops_before_anything_is_written(tmp_path: Pa
     assert not (tmp_path / "out" / "workspace").exists()
 
 
+def test_a_run_that_cannot_start_does_not_keep_the_dataset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    config = small_config(tmp_path)
+    with monkeypatch.context() as patched:
+        patched.setattr(RunFolder, "start", full)
+        with pytest.raises(OSError, match="No space left"):
+            start_run(config, "first")
+    assert claim.held_by(config) is None
+
+
 def test_two_runs_of_a_dataset_do_not_interleave(tmp_path: Path) -> None:
     config = small_config(tmp_path)
     first = start_run(config, "first")

@@ -54,7 +54,11 @@ def start_run(config: RunConfig, run_id: str) -> RunFolder:
         user_icon(config.mask.icon)
     run = RunFolder.of(config, run_id)
     claim.take(config, run)
-    run.start(config, run_id)
+    try:
+        run.start(config, run_id)
+    except BaseException:
+        claim.give_back(config, run)
+        raise
     return run
 
 

@@ -84,6 +84,7 @@ def test_an_output_folder_that_cannot_be_made_is_exit_code_1(tmp_path: Path, par
 @pytest.fixture(scope="module")
 def sampled(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Ended]:
     root = tmp_path_factory.mktemp("samples")
+    (root / "logging.py").write_text("raise SystemExit('a file of the current folder was executed')", encoding="utf-8")
     return root, launch(cwd=root)
 
 
@@ -97,6 +98,13 @@ def samples_below(root: Path) -> list[str]:
 def test_without_photos_the_sample_photos_are_published(sampled: tuple[Path, Ended]) -> None:
     _, ended = sampled
     assert ended.returncode == 0, ended.stdout + ended.stderr
+
+
+@pytest.mark.pipeline
+def test_no_file_of_the_current_folder_is_executed(sampled: tuple[Path, Ended]) -> None:
+    root, _ = sampled
+    (log,) = (root / "out" / "workspace" / "logs").iterdir()
+    assert "was executed" not in log.read_text(encoding="utf-8")
 
 
 @pytest.mark.pipeline

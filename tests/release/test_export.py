@@ -110,6 +110,14 @@ def test_files_are_read_only_and_of_one_age(release: Path) -> None:
     assert len({path.stat().st_mtime for path in files}) == 1
 
 
+def test_what_a_killed_export_left_is_swept_away(run: RunFolder) -> None:
+    leftover = Path(run.config.out) / "releases" / "party" / ".v0001.abc" / "photos"
+    leftover.mkdir(parents=True)
+    (leftover / "half.jpg").write_bytes(b"half")
+    release = Path(export_release(run)["release"])
+    assert [path.name for path in release.parent.iterdir()] == ["v0001"]
+
+
 def test_exported_twice_it_is_one_version(run: RunFolder) -> None:
     first, second = export_release(run), export_release(run)
     assert first == second

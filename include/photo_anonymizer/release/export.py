@@ -60,6 +60,7 @@ def export_release(run: RunFolder) -> Exported:
     dataset.mkdir(parents=True, exist_ok=True)
     token = run_token(vault.key(), run.run_id)
     with vault.locked_for("export"):
+        sweep(dataset)
         version = find_version(dataset, token)
         if version is None:
             version = next_version(dataset)
@@ -78,6 +79,12 @@ def export_release(run: RunFolder) -> Exported:
     outcome.note(config, run, "released", **exported)
     run.tell(STAGE, WHOLE, 1, 1)
     return exported
+
+
+def sweep(dataset: Path) -> None:
+    """Deletes half-written versions that a killed export left; called with the export's lock held."""
+    for leftover in dataset.glob(".v*"):
+        shutil.rmtree(leftover)
 
 
 def run_token(key: bytes, run_id: str) -> str:
