@@ -25,7 +25,7 @@ check-lock: .venv/dev-ready  ## do requirements.in and requirements.txt agree?
 	$(PYTHON) scripts/check_lock.py
 
 up: .venv/dev-ready  ## Airflow with its page on http://localhost:8080
-	$(PYTHON) -m photo_anonymizer_airflow.serve
+	PYTHONPATH=$(CURDIR)/include:$(CURDIR)/plugins $(PYTHON) -P -m photo_anonymizer_airflow.serve
 
 bench: .venv/dev-ready  ## this project and deface 1.5.0 on the same photos
 	$(PYTHON) scripts/bench_peer.py $(PHOTOS)

@@ -27,7 +27,7 @@ class _Section(BaseModel):
 
 
 class IngestConfig(_Section):
-    """What is read, and the limits under which it is."""
+    """Reading: the limits under which photos are read."""
 
     max_file_mb: float = Field(200, gt=0, le=4096, description="Larger files are rejected unread (megabytes).")
     max_megapixels: float = Field(
@@ -37,7 +37,7 @@ class IngestConfig(_Section):
 
 
 class DetectionConfig(_Section):
-    """How faces are looked for."""
+    """Face detection: how faces are looked for, and what happens to doubt."""
 
     backend: Literal["onnxruntime", "tensorflow"] = Field(
         "onnxruntime",
@@ -98,7 +98,7 @@ class DetectionConfig(_Section):
 
 
 class RegionConfig(_Section):
-    """Which part of the photo a method changes for a face."""
+    """Region: the part of the photo that changes for a face."""
 
     scale: float = Field(
         1.35,
@@ -147,7 +147,7 @@ class MaskConfig(_Section):
 
 
 class ResidualConfig(_Section):
-    """What else around a face is flattened because it may identify: patterns, prints, tattoos, name tags."""
+    """Residual cues: what else around a face is flattened because it may identify."""
 
     enabled: Literal["auto", "on", "off"] = Field(
         "auto", description="'auto' is on for a public release and off for internal review."
@@ -165,7 +165,7 @@ class ResidualConfig(_Section):
 
 
 class ReidConfig(_Section):
-    """How the result is attacked and what the gate lets pass."""
+    """Attack and gate: how the result is attacked and what the gate lets pass."""
 
     recogniser: Literal["dlib_resnet"] = Field("dlib_resnet", description="The recogniser that attacks the result.")
     max_linked_rate: float = Field(
@@ -187,7 +187,7 @@ class ReidConfig(_Section):
 
 
 class ReleaseConfig(_Section):
-    """What goes into the published version."""
+    """Release: what goes into the published version."""
 
     contact_sheet_photos: int = Field(24, ge=0, le=200, description="Published photos shown in the report.")
     keep_workspace: bool = Field(False, description="Keep the intermediate files of a run that ended well.")

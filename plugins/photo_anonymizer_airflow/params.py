@@ -15,7 +15,8 @@ from photo_anonymizer.errors import ConfigError
 if TYPE_CHECKING:
     from airflow.sdk import Param
 
-MAIN_SECTION = "What to do"
+MAIN_SECTION = None
+"""Parameters without a section stand in the form's first part, the only one that is open from the start."""
 _SEPARATOR = "__"
 _SCALARS = {str: "string", bool: "boolean", int: "integer", float: "number"}
 _BOUNDS = {
@@ -60,10 +61,10 @@ def param_values(config: RunConfig) -> dict[str, Any]:
     return values
 
 
-def _fields() -> dict[str, tuple[str, FieldInfo, str]]:
+def _fields() -> dict[str, tuple[str, FieldInfo, str | None]]:
     """Parameter → (name within its section, field, section), the main section first."""
-    main: dict[str, tuple[str, FieldInfo, str]] = {}
-    nested: dict[str, tuple[str, FieldInfo, str]] = {}
+    main: dict[str, tuple[str, FieldInfo, str | None]] = {}
+    nested: dict[str, tuple[str, FieldInfo, str | None]] = {}
     for name, field in RunConfig.model_fields.items():
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
             for inner, inner_field in field.annotation.model_fields.items():
@@ -74,15 +75,18 @@ def _fields() -> dict[str, tuple[str, FieldInfo, str]]:
 
 
 def _section(model: type[BaseModel]) -> str:
-    return (model.__doc__ or model.__name__).strip().rstrip(".")
+    """A section's name: what stands before the colon of its docstring."""
+    return (model.__doc__ or model.__name__).strip().rstrip(".").partition(":")[0]
 
 
-def _param(name: str, field: FieldInfo, section: str) -> Param:
+def _param(name: str, field: FieldInfo, section: str | None) -> Param:
     schema = _schema(field)
     from airflow.sdk import Param  # here, so that the launcher need not import Airflow
 
     default = "" if field.is_required() else field.default
-    return Param(default, title=name.replace("_", " "), description=field.description, section=section, **schema)
+    if section:
+        schema["section"] = section
+    return Param(default, title=name.replace("_", " ").capitalize(), description=field.description, **schema)
 
 
 def _schema(field: FieldInfo) -> dict[str, Any]:
