@@ -49,8 +49,8 @@ from photo_anonymizer_airflow.operators.strip_metadata import StripMetadataOpera
 from photo_anonymizer_airflow.params import dag_params
 
 METHODS = ("blur", "pixelate", "mask")
-# A deployment's own settings. The schedule (a cron expression) is off unless it is set, and then needs a source.
-SCHEDULE = os.environ.get("PHOTO_ANONYMIZER_SCHEDULE") or None
+# A deployment's own settings. The schedule (a cron expression, or none) is off unless it is set, and then needs a source.
+SCHEDULE = os.environ.get("PHOTO_ANONYMIZER_SCHEDULE", "none").replace("none", "") or None
 DEFAULTS = {
     name: os.environ[variable]
     for name, variable in {"source": "PHOTO_ANONYMIZER_SOURCE", "out": "PHOTO_ANONYMIZER_OUT"}.items()

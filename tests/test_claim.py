@@ -11,6 +11,7 @@ import pytest
 from photo_anonymizer import claim
 from photo_anonymizer.errors import DatasetBusyError
 from photo_anonymizer.runfolder import RunFolder
+from photo_anonymizer.vault import Vault
 
 
 @pytest.fixture(autouse=True)
@@ -133,11 +134,30 @@ def test_a_run_whose_folder_is_gone_is_followed(config, run):
 
 def test_abandon_frees_the_dataset_and_deletes_the_intermediate_files(config, run):
     first = run("one")
-    assert claim.abandon(config()) == first.path.name
+    assert claim.abandon(config()) == 1
     assert not first.path.exists()
     assert claim.held_by(config()) is None
     run("two")
 
 
+def test_abandon_deletes_what_refused_runs_left_and_their_embeddings(config, run):
+    left = run("one")
+    claim.give_back(config(), left)
+    embeddings = Vault.of(config()).private_folder("one") / "embeddings"
+    embeddings.mkdir()
+    (embeddings / "photo.f32").write_bytes(b"1234")
+    assert claim.abandon(config()) == 1
+    assert not left.path.exists()
+    assert not embeddings.exists()
+
+
+def test_a_run_that_is_alive_is_not_abandoned(config, run, monkeypatch):
+    monkeypatch.setenv(claim.OWNER_VARIABLE, str(os.getpid()))
+    alive = run("one")
+    with pytest.raises(DatasetBusyError, match="alive"):
+        claim.abandon(config())
+    assert alive.path.exists()
+
+
 def test_there_may_be_nothing_to_abandon(config):
-    assert claim.abandon(config()) is None
+    assert claim.abandon(config()) == 0

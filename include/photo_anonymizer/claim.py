@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 from pathlib import Path
 from typing import Any
@@ -60,16 +61,24 @@ def held_by(config: RunConfig) -> str | None:
     return str(holder["folder"]) if holder else None
 
 
-def abandon(config: RunConfig) -> str | None:
-    """Frees a dataset whose run is dead, deletes that run's intermediate files and returns its folder's name."""
+def abandon(config: RunConfig) -> int:
+    """Frees the dataset, deletes the intermediate files and embeddings of all its runs, and counts the runs.
+
+    :raises DatasetBusyError: the run that holds the dataset is alive on this machine.
+    """
     vault = Vault.of(config)
+    workspace = Path(config.out).absolute() / "workspace" / config.dataset
     with vault.locked():
         holder = _read(vault)
-        if not holder:
-            return None
-        RunFolder(Path(config.out).absolute() / "workspace" / config.dataset / holder["folder"]).remove()
-        _note(vault).unlink()
-        return str(holder["folder"])
+        if holder and holder["pid"] and _alive(holder, RunFolder(workspace / "none")):
+            raise DatasetBusyError("the run that holds this dataset is alive; stop it first")
+        folders = [path for path in workspace.glob("*") if path.is_dir()]
+        for folder in folders:
+            RunFolder(folder).remove()
+        for embeddings in vault.path.glob("runs/*/embeddings"):
+            shutil.rmtree(embeddings, ignore_errors=True)
+        _note(vault).unlink(missing_ok=True)
+    return len(folders)
 
 
 def _alive(holder: dict[str, Any], run: RunFolder) -> bool:

@@ -70,7 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     queue.add_argument("--decide", nargs=3, metavar=("PHOTO_ID", "FACE_ID", "VERDICT"), help="face or not_a_face")
     queue.set_defaults(command=_review)
 
-    abandon = commands.add_parser("abandon", help="free a dataset whose run is dead")
+    abandon = commands.add_parser("abandon", help="free a dataset whose run is dead, delete all its intermediate files")
     _dataset_arguments(abandon)
     abandon.set_defaults(command=_abandon)
     return parser
@@ -136,8 +136,8 @@ def _review(arguments: argparse.Namespace) -> int:
 
 
 def _abandon(arguments: argparse.Namespace) -> int:
-    freed = claim.abandon(_known_dataset(arguments))
-    print(f"freed; the intermediate files of {freed} are deleted" if freed else "no run holds this dataset")
+    runs = claim.abandon(_known_dataset(arguments))
+    print(f"the dataset is free; intermediate files of {runs} runs are deleted")
     return EXIT_DONE
 
 

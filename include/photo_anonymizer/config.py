@@ -172,7 +172,8 @@ class ReidConfig(_Section):
         0.0,
         ge=0,
         le=1,
-        description="Share of published faces that may still be linked to their own original.",
+        description="Share of published faces that may be linked to their own original. Photos with a linked face are "
+        "held before the gate, so that more than 0 means a defect.",
     )
     max_rank1_excess: float = Field(
         0.05,
@@ -229,6 +230,14 @@ class RunConfig(_Section):
         if re.search(r"[\x00]", value):
             raise ValueError("holds a NUL character")
         return value
+
+    @field_validator("out")
+    @classmethod
+    def _home(cls, value: str) -> str:
+        try:
+            return str(Path(value).expanduser())
+        except RuntimeError:
+            raise ValueError("starts with ~ and a name that is no user's") from None
 
     @property
     def chosen_method(self) -> MethodName:

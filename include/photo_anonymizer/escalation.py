@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from photo_anonymizer.imagefile import load
+from photo_anonymizer.imagefile import load, sha256_of
 from photo_anonymizer.methods.ladder import Step, ladder
 from photo_anonymizer.methods.stage import noise_source, patch_of
 from photo_anonymizer.model.patch import FACE_LAYER, Patch, load_patches, save_patches
@@ -123,10 +123,11 @@ class _Loop:
         data, _, _ = render_photo(original.read_bytes(), edits, record.format)
         picture = f"{name}{Path(record.file).suffix}"
         (output.folder / picture).write_bytes(data)
-        after = embed(output.folder / picture, record.faces, self.recogniser)
+        after = embed(data, record.faces, self.recogniser)
         write_pairs(self.folder, record, read_pairs(self.folder, [record]).original, after)
         self.records[photo_id] = record.with_(
             file=output.relative(picture),
+            attacked_sha256=sha256_of(data),
             patches=(output.relative(f"{name}.npz"),),
             escalations={**record.escalations, **rungs},
         )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 from photo_anonymizer.metadata.decode import decode
 from photo_anonymizer.metadata.encode import encode
 from photo_anonymizer.model.pixels import Alpha, Pixels
 
-__all__ = ["decode", "encode", "load"]
+__all__ = ["decode", "encode", "load", "sha256_of"]
 
 
 def load(path: Path) -> tuple[Pixels, Alpha | None]:
@@ -17,3 +18,8 @@ def load(path: Path) -> tuple[Pixels, Alpha | None]:
     :raises PhotoError: it cannot be decoded.
     """
     return decode(path.read_bytes())
+
+
+def sha256_of(data: bytes) -> str:
+    """Hexadecimal SHA-256 (FIPS 180-4) of a file's content."""
+    return hashlib.sha256(data).hexdigest()

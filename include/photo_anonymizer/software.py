@@ -6,6 +6,7 @@ import platform
 from importlib import metadata
 
 _PACKAGES = (
+    "ai-edge-litert",
     "apache-airflow",
     "great-expectations",
     "numpy",

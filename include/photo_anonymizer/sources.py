@@ -1,6 +1,6 @@
 """Where photos come from: a local folder or any fsspec URL, listed recursively and read with a limit.
 
-Symbolic links are never followed and nothing outside the source is opened.
+Symbolic links are never followed.
 """
 
 from __future__ import annotations
@@ -54,20 +54,14 @@ def list_source(source: str) -> list[Found]:
 
 
 def check_source(source: str) -> None:
-    """Is there a readable, non-empty folder? Costs one listing of its top level.
+    """Is there a readable source with at least one file? A local folder is listed up to its first file only.
 
     :raises SourceError: as :func:`list_source` would.
     """
-    if is_local(source):
-        root = _local_root(source)
-        try:
-            with os.scandir(root) as entries:
-                if next(entries, None) is None:
-                    raise SourceError("the source folder is empty; give a folder with photos")
-        except OSError as error:
-            raise SourceError(f"the source folder cannot be read ({error.strerror})") from None
-    else:
+    if not is_local(source):
         list_source(source)
+    elif next(_list_local(source), None) is None:
+        raise SourceError("the source folder is empty; give a folder with photos")
 
 
 def check_apart(source: str, out: str) -> None:

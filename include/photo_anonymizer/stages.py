@@ -23,8 +23,8 @@ from photo_anonymizer.methods.mask import user_icon
 from photo_anonymizer.methods.stage import STAGE as ANONYMIZE
 from photo_anonymizer.methods.stage import anonymize
 from photo_anonymizer.reid.stage import STAGE as EMBED
-from photo_anonymizer.reid.stage import embed_faces
-from photo_anonymizer.release.export import Exported, export_release, remove_workspace
+from photo_anonymizer.reid.stage import embed_faces, remove_embeddings
+from photo_anonymizer.release.export import Exported, export_release
 from photo_anonymizer.render.stage import STAGE as RENDER
 from photo_anonymizer.render.stage import render
 from photo_anonymizer.residual.stage import STAGE as RESIDUAL
@@ -117,9 +117,12 @@ def measure(run: RunFolder) -> Measured:
 
 
 def close_run(run: RunFolder) -> None:
-    """Frees the dataset; deletes the intermediate files of a run that published its release."""
+    """Frees the dataset. Deletes all intermediate files of a run that published its release, and the embeddings of one
+    that the gate refused; a run that failed keeps what a second try needs."""
     config = run.config
     claim.give_back(config, run)
-    ending = outcome.of(config, run)
-    if ending and ending["ending"] == "released":
-        remove_workspace(run)
+    ending = (outcome.of(config, run) or {}).get("ending")
+    if ending in {"released", "refused"}:
+        remove_embeddings(run)
+    if ending == "released" and not config.release.keep_workspace:
+        run.remove()

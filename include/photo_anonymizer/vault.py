@@ -137,12 +137,20 @@ class Vault:
         return _read(self.ledger_path)
 
     def update_ledger(self, rows: Iterable[dict[str, Any]], *, keep_existing: bool = False) -> None:
-        """Inserts rows by ``source_uri``; a newer row replaces an older one unless ``keep_existing``."""
+        """Inserts rows by ``source_uri``; a newer row replaces an older one unless ``keep_existing``.
+
+        A photo that is not in the newest version keeps the version and the path under which it was published last, so
+        that nobody forgets what is public.
+        """
         with self.locked():
             merged = {row["source_uri"]: row for row in self.ledger()}
             for row in rows:
-                if not (keep_existing and row["source_uri"] in merged):
-                    merged[row["source_uri"]] = row
+                known = merged.get(row["source_uri"])
+                if known and keep_existing:
+                    continue
+                if known and not row["version"] and known["photo_id"] == row["photo_id"]:
+                    row = {**row, "version": known["version"], "output": known["output"]}
+                merged[row["source_uri"]] = row
             _write(self.ledger_path, list(merged.values()), LEDGER_SCHEMA)
 
     # review queue

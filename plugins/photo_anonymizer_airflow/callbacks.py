@@ -39,7 +39,7 @@ def _note(context: Context, message: str) -> None:
         return
     config, run = found
     ending = outcome.of(config, run)
-    if not ending or ending["ending"] != "refused":
+    if not ending or ending["ending"] == "failed":
         outcome.note(config, run, "failed", message)
 
 

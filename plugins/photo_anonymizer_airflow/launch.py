@@ -26,7 +26,7 @@ from photo_anonymizer.config import RunConfig
 from photo_anonymizer.errors import ConfigError, PhotoAnonymizerError, SourceError
 from photo_anonymizer.files import read_json
 from photo_anonymizer.runfolder import RunFolder
-from photo_anonymizer.sources import check_source
+from photo_anonymizer.sources import check_apart, check_source
 from photo_anonymizer.vault import Vault
 from photo_anonymizer_airflow.environment import airflow_environment, fresh_home
 from photo_anonymizer_airflow.params import param_values
@@ -53,6 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         config = run_config(arguments)
         check_source(config.source)
+        check_apart(config.source, config.out)
         _check_icon(config)
         claim.check(config, RunFolder.of(config, "next"))
     except (ConfigError, SourceError) as error:
@@ -65,7 +66,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         _stop_like_ctrl_c(signal.SIGTERM, signal.SIGHUP)
         return _run(config, console)
     except KeyboardInterrupt:
-        print("anonymize: stopped; nothing was published", file=sys.stderr)
+        print("anonymize: stopped; look into releases/ for whether this run had published already", file=sys.stderr)
         return EXIT_FAILED
     except OSError as error:
         print(f"anonymize: {error}", file=sys.stderr)

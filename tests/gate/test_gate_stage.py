@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,13 @@ def test_a_place_left_in_a_picture_is_refused(run: RunFolder) -> None:
         picture.save(run.path / record.file, format="JPEG", exif=located())
     assert inspect((run.path / record.file).read_bytes())
     refused(run, "besides its pixels")
+
+
+def test_a_picture_that_was_exchanged_after_the_attack_is_refused(run: RunFolder) -> None:
+    record = with_face(run)
+    stripped = next(item for item in run.records("strip_metadata", "0000") if item.photo_id == record.photo_id)
+    shutil.copy(run.path / stripped.file, run.path / record.file)
+    refused(run, "is not the file that was attacked")
 
 
 def test_a_face_that_no_patch_covers_is_refused(run: RunFolder) -> None:

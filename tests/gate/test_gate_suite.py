@@ -22,6 +22,7 @@ GOOD = Aggregates(
     photos_with_faces=7,
     photos_measured=7,
     files_missing=0,
+    files_changed=0,
     metadata_residue=0,
     recogniser_degenerate=False,
     linked_rate=0.0,
@@ -53,6 +54,7 @@ def test_a_good_run_passes_every_expectation() -> None:
         ({"faces_measured": 19}, "was not attacked"),
         ({"photos_measured": 6}, "a photo with faces was not attacked"),
         ({"files_missing": 1}, "a picture to be released is missing"),
+        ({"files_changed": 1}, "is not the file that was attacked"),
         ({"metadata_residue": 1}, "besides its pixels"),
         ({"recogniser_degenerate": True}, "cannot tell the originals apart"),
         ({"to_release": 0}, "nothing to judge"),
@@ -76,6 +78,11 @@ def test_an_empty_table_is_refused() -> None:
 
 def test_two_rows_are_refused() -> None:
     assert not verdict([GOOD, GOOD]).passed
+
+
+def test_a_measure_that_is_missing_is_not_called_too_high_as_well() -> None:
+    refusals = verdict([row(linked_rate=None)]).refusals
+    assert refusals == ["the measure linked_rate is missing"]
 
 
 def test_bounds_are_the_configurations() -> None:

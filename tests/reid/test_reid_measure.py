@@ -76,6 +76,14 @@ def test_a_recogniser_that_gives_everybody_the_same_embedding_proves_nothing() -
     assert not measure(pairs(people(10), people(10)), "test", THRESHOLD, EMPTY).degenerate
 
 
+def test_not_even_when_there_is_one_face_only() -> None:
+    """Such a recogniser gives the empty picture that embedding too."""
+    constant = people(1)
+    everywhere = np.repeat(constant, len(EMPTY_GREYS), axis=0)
+    assert measure(pairs(constant, constant), "test", THRESHOLD, everywhere).degenerate
+    assert not measure(pairs(constant, constant), "test", THRESHOLD, EMPTY).degenerate
+
+
 def test_nothing_measured_has_no_rate() -> None:
     nothing = FacePairs((), np.zeros((0, 0), np.float32), np.zeros((0, 0), np.float32))
     attack = measure(nothing, "test", THRESHOLD, EMPTY)

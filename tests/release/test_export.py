@@ -12,7 +12,7 @@ from typing import Any
 import bagit
 import pytest
 
-from photo_anonymizer.errors import GateRefusedError, ReleaseError
+from photo_anonymizer.errors import GateRefusedError, PhotoAnonymizerError, ReleaseError
 from photo_anonymizer.gate.stage import RESULT as VERDICT
 from photo_anonymizer.gate.stage import STAGE as GATE
 from photo_anonymizer.gate.stage import pass_gate
@@ -116,6 +116,29 @@ def test_what_a_killed_export_left_is_swept_away(run: RunFolder) -> None:
     (leftover / "half.jpg").write_bytes(b"half")
     release = Path(export_release(run)["release"])
     assert [path.name for path in release.parent.iterdir()] == ["v0001"]
+
+
+def test_a_picture_that_was_exchanged_after_the_gate_is_not_published(run: RunFolder) -> None:
+    record = next(item for item in run.records("measure_reidentification") if item.pending and item.faces)
+    (run.path / record.file).write_bytes((run.path / record.file).read_bytes() + b"\x00")
+    with pytest.raises(PhotoAnonymizerError, match="changed after it was attacked"):
+        export_release(run)
+    assert list((Path(run.config.out) / "releases" / "party").iterdir()) == []
+
+
+def test_the_name_of_a_deleted_version_is_not_used_again(run: RunFolder, release: Path) -> None:
+    shutil.rmtree(release)
+    about = (run.path / "run.json").read_text().replace('"run-1"', '"run-2"')
+    (run.path / "run.json").write_text(about)
+    assert export_release(run)["version"] == "v0002"
+
+
+def test_a_photo_that_is_held_later_keeps_its_published_place_in_the_ledger(run: RunFolder, release: Path) -> None:
+    vault = Vault.of(run.config)
+    published = next(row for row in vault.ledger() if row["status"] == "released")
+    vault.update_ledger([{**published, "status": "held", "reason": "gate_refused", "version": None, "output": None}])
+    row = next(row for row in vault.ledger() if row["photo_id"] == published["photo_id"])
+    assert (row["status"], row["version"], row["output"]) == ("held", "v0001", published["output"])
 
 
 def test_exported_twice_it_is_one_version(run: RunFolder) -> None:

@@ -41,7 +41,7 @@ def started(tmp_path):
             record = PhotoRecord(
                 photo_id="p", source_uri="x", file=output.relative("p.png"), faces=faces, patches=("earlier.npz",)
             )
-            output.write_records([record.stopped(Reason.NOT_MEASURED) if stopped else record])
+            output.write_records([record.stopped(Reason.STAGE_ERROR) if stopped else record])
         return run
 
     return start

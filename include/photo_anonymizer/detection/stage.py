@@ -53,7 +53,9 @@ def _detect(
     rgb, _ = load(root / record.file)
     decoded = time.monotonic()
     faces = to_faces(detector.detect(rgb), (rgb.shape[1], rgb.shape[0]), detector.name, config.detection)
-    record = record.with_(faces=review.apply(faces, decided))
+    judged = review.apply(faces, decided)
+    reviewed = bool(decided) and all(face.band == "accept" for face in judged)
+    record = record.with_(faces=judged, reviewed=reviewed)
     record = _held_or_on(record, rgb, config.detection)
     return record.timed(decode=decoded - started, detect=time.monotonic() - decoded)
 

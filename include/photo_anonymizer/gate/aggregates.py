@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict
 
 from photo_anonymizer.escalation import STAGE as MEASURE
 from photo_anonymizer.escalation import Measured, measure_and_escalate
+from photo_anonymizer.imagefile import sha256_of
 from photo_anonymizer.metadata.inspect import inspect
 from photo_anonymizer.model.patch import FACE_LAYER, load_edits
 from photo_anonymizer.model.record import PhotoRecord, Status
@@ -34,12 +36,23 @@ class Aggregates(BaseModel):
     photos_with_faces: int
     photos_measured: int
     files_missing: int
+    files_changed: int
+    """Files that are not, byte for byte, the ones that were attacked."""
     metadata_residue: int
     """Files in which the independent reader found anything that is not on its list."""
     recogniser_degenerate: bool
     linked_rate: float | None
     rank1_low_excess: float | None
     """Lower end of rank-1's interval minus chance."""
+
+
+@dataclass(frozen=True)
+class FileLook:
+    """What the gate finds when it reads a rendered file once more."""
+
+    missing: bool = False
+    changed: bool = False
+    residue: bool = False
 
 
 def final_records(run: RunFolder) -> list[PhotoRecord]:
@@ -55,12 +68,12 @@ def aggregate(run: RunFolder) -> Aggregates:
     records = final_records(run)
     going = [record for record in records if record.pending]
     with ThreadPoolExecutor(run.config.workers) as pool:
-        residues = list(pool.map(lambda record: _residue(run, record), going))
+        found = list(pool.map(lambda record: _look_at(run, record), going))
     return tally(
         inputs=len(run.all_records("ingest")),
         records=records,
         edited_faces={record.photo_id: edited_faces(run, record) for record in going},
-        residues=residues,
+        files=found,
         measured=measured,
     )
 
@@ -70,14 +83,14 @@ def tally(
     inputs: int,
     records: Iterable[PhotoRecord],
     edited_faces: dict[str, set[str]],
-    residues: Iterable[int | None],
+    files: Iterable[FileLook],
     measured: Measured,
 ) -> Aggregates:
     """The row, from what was counted.
 
-    :param residues: for every photo to be released the number of findings in its file, None when the file is missing.
+    :param files: what was found in the file of every photo to be released.
     """
-    records, residues = list(records), list(residues)
+    records, files = list(records), list(files)
     going = [record for record in records if record.pending]
     held = sum(record.status is Status.HELD for record in records)
     rejected = sum(record.status is Status.REJECTED for record in records)
@@ -98,8 +111,9 @@ def tally(
         faces_measured=attack.linked.n,
         photos_with_faces=measured.photos_with_faces,
         photos_measured=measured.photos_measured,
-        files_missing=sum(residue is None for residue in residues),
-        metadata_residue=sum(bool(residue) for residue in residues),
+        files_missing=sum(file.missing for file in files),
+        files_changed=sum(file.changed for file in files),
+        metadata_residue=sum(file.residue for file in files),
         recogniser_degenerate=attack.degenerate,
         linked_rate=attack.linked.rate,
         rank1_low_excess=excess,
@@ -112,6 +126,9 @@ def edited_faces(run: RunFolder, record: PhotoRecord) -> set[str]:
     return {str(edit["face_id"]) for edit in edits if edit["layer"] == FACE_LAYER}
 
 
-def _residue(run: RunFolder, record: PhotoRecord) -> int | None:
+def _look_at(run: RunFolder, record: PhotoRecord) -> FileLook:
     path = run.path / record.file
-    return len(inspect(path.read_bytes())) if path.is_file() else None
+    if not path.is_file():
+        return FileLook(missing=True)
+    data = path.read_bytes()
+    return FileLook(changed=sha256_of(data) != record.attacked_sha256, residue=bool(inspect(data)))

@@ -16,6 +16,7 @@ from photo_anonymizer.config import ReidConfig
 from photo_anonymizer.gate.aggregates import Aggregates
 
 SUITE = "photo_release"
+NOT_NULL = "ExpectColumnValuesToNotBeNull"
 
 
 class Finding(BaseModel):
@@ -39,15 +40,22 @@ class Verdict(BaseModel):
 
     @property
     def refusals(self) -> list[str]:
-        """What was not met, in words."""
-        return [finding.meaning for finding in self.findings if not finding.passed]
+        """What was not met, in words; of a measure that is missing only that it is, not that it is too high."""
+        missing = {
+            finding.column for finding in self.findings if not finding.passed and finding.expectation == NOT_NULL
+        }
+        return [
+            finding.meaning
+            for finding in self.findings
+            if not finding.passed and (finding.expectation == NOT_NULL or finding.column not in missing)
+        ]
 
 
 def expectations(bounds: ReidConfig) -> list[tuple[str, str, dict[str, Any], str]]:
     """(Great Expectations class, column, arguments, meaning) of every expectation of the suite."""
     bounded, equal = "ExpectColumnMaxToBeBetween", "ExpectColumnValuesToBeInSet"
     never_null: list[tuple[str, str, dict[str, Any], str]] = [
-        ("ExpectColumnValuesToNotBeNull", column, {}, f"the measure {column} is missing")
+        (NOT_NULL, column, {}, f"the measure {column} is missing")
         for column in Aggregates.model_fields
         if column not in _MAY_BE_MISSING or bounds.require_faces
     ]
@@ -57,6 +65,7 @@ def expectations(bounds: ReidConfig) -> list[tuple[str, str, dict[str, Any], str
         "faces_unmeasured": "a face to be released was not attacked",
         "photos_unmeasured": "a photo with faces was not attacked",
         "files_missing": "a picture to be released is missing",
+        "files_changed": "a picture to be released is not the file that was attacked",
         "metadata_residue": "a picture to be released carries something besides its pixels",
     }
     return [

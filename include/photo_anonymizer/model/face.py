@@ -30,11 +30,6 @@ class Landmarks(BaseModel):
         return self.left_eye, self.right_eye, self.nose, self.left_mouth, self.right_mouth
 
     @property
-    def inter_ocular_px(self) -> float:
-        """Distance between the eyes' centres in px."""
-        return math.dist(self.left_eye, self.right_eye)
-
-    @property
     def roll_rad(self) -> float:
         """In-plane turn of the head in radians: 0 upright, positive clockwise as seen in the picture."""
         (x0, y0), (x1, y1) = self.left_eye, self.right_eye

@@ -39,8 +39,6 @@ class Reason(StrEnum):
     UNCERTAIN_FACE = "uncertain_face"
     TOO_MANY_FACES = "too_many_faces"
     STILL_RECOGNISED = "still_recognised"
-    NOT_MEASURED = "not_measured"
-    METADATA_RESIDUE = "metadata_residue"
     STAGE_ERROR = "stage_error"
     GATE_REFUSED = "gate_refused"
     NOT_FINISHED = "not_finished"
@@ -82,12 +80,16 @@ class PhotoRecord(BaseModel):
     height: int = 0
     file: str = ""
     """Path of the newest file of this photo (stripped or rendered), relative to the run folder."""
+    attacked_sha256: str = ""
+    """SHA-256 of the rendered file that was attacked: gate and export accept no other."""
     removed: tuple[str, ...] = ()
     """Kinds of metadata that were found and removed, never their values."""
     faces: tuple[Face, ...] = ()
     patches: tuple[str, ...] = ()
     """Paths of patch files, relative to the run folder, in the order in which they are composed."""
     method: str = ""
+    reviewed: bool = False
+    """Has a person decided about every doubtful face of this photo?"""
     escalations: dict[str, int] = Field(default_factory=dict)
     """face_id → steps up the ladder that the face needed."""
     seconds: dict[str, float] = Field(default_factory=dict)

@@ -82,7 +82,7 @@ def linked(pairs: FacePairs, threshold: float, empty: Embeddings) -> list[tuple[
 def measure(pairs: FacePairs, recogniser: str, threshold: float, empty: Embeddings) -> Attack:
     """The attack's result over all faces of a run."""
     n = len(pairs.keys)
-    broken = n > 0 and (is_degenerate(pairs.original) or not np.isfinite(pairs.published).all())
+    broken = n > 0 and _proves_nothing(pairs, empty)
     hits = 0 if n == 0 or broken else int(np.count_nonzero(rank1(pairs.published, pairs.original)))
     return Attack(
         recogniser=recogniser,
@@ -94,6 +94,13 @@ def measure(pairs: FacePairs, recogniser: str, threshold: float, empty: Embeddin
         same_photo=_histogram(own_distances(pairs)),
         strangers=_histogram(stranger_distances(pairs)),
     )
+
+
+def _proves_nothing(pairs: FacePairs, empty: Embeddings) -> bool:
+    """Does the recogniser give no numbers, everybody the same, or every face what it gives an empty picture?"""
+    if not np.isfinite(pairs.published).all():
+        return True
+    return is_degenerate(pairs.original) or is_degenerate(np.vstack([pairs.original, empty[:1]]))
 
 
 def stranger_distances(pairs: FacePairs, most: int = 20_000) -> NDArray[np.float64]:

@@ -1,11 +1,12 @@
 """Embed: every face of the originals and of the rendered files, cut out where the **original's** landmarks say.
 
 A detector that no longer finds the anonymized face therefore cannot make the result look better than it is.
-Embeddings go to the vault and are deleted when the run ends.
+Embeddings go to the vault and are deleted when the run was published or refused.
 """
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 
 from photo_anonymizer import weights
 from photo_anonymizer.files import write_bytes
-from photo_anonymizer.imagefile import load
+from photo_anonymizer.imagefile import decode, sha256_of
 from photo_anonymizer.model.face import Face
 from photo_anonymizer.model.pixels import Pixels
 from photo_anonymizer.model.record import PhotoRecord
@@ -58,20 +59,19 @@ def embed_faces(run: RunFolder, shard: str, previous: str) -> list[PhotoRecord]:
     originals = {record.photo_id: record.file for record in run.records("strip_metadata", shard)}
 
     def work(record: PhotoRecord, _: StageOutput) -> PhotoRecord:
-        if not record.faces:
-            return record
         started = time.monotonic()
-        before = embed(run.path / originals[record.photo_id], record.faces, recogniser)
-        after = embed(run.path / record.file, record.faces, recogniser)
-        write_pairs(folder, record, before, after)
-        return record.timed(attack=time.monotonic() - started)
+        rendered = (run.path / record.file).read_bytes()
+        if record.faces:
+            before = embed((run.path / originals[record.photo_id]).read_bytes(), record.faces, recogniser)
+            write_pairs(folder, record, before, embed(rendered, record.faces, recogniser))
+        return record.with_(attacked_sha256=sha256_of(rendered)).timed(attack=time.monotonic() - started)
 
     return run_photo_stage(run, STAGE, previous, shard, work)
 
 
-def embed(photo: Path, faces: Sequence[Face], recogniser: Recogniser) -> Embeddings:
-    """Embeddings of the given faces in a picture file: float32 (n, D)."""
-    rgb, _ = load(photo)
+def embed(photo: bytes, faces: Sequence[Face], recogniser: Recogniser) -> Embeddings:
+    """Embeddings of the given faces in a picture file's content: float32 (n, D)."""
+    rgb, _ = decode(photo)
     return recogniser.embed(np.stack([chip_of(rgb, face, recogniser) for face in faces]))
 
 
@@ -105,6 +105,11 @@ def embeddings_folder(run: RunFolder) -> Path:
     folder = Vault.of(run.config).private_folder(run.path.name) / "embeddings"
     folder.mkdir(mode=0o700, exist_ok=True)
     return folder
+
+
+def remove_embeddings(run: RunFolder) -> None:
+    """Deletes this run's embeddings."""
+    shutil.rmtree(Vault.of(run.config).private_folder(run.path.name) / "embeddings", ignore_errors=True)
 
 
 def write_pairs(folder: Path, record: PhotoRecord, original: Embeddings, published: Embeddings) -> None:

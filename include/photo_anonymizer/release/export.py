@@ -10,7 +10,7 @@ import os
 import re
 import shutil
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -19,12 +19,13 @@ import bagit
 
 from photo_anonymizer import __version__, outcome, weights
 from photo_anonymizer.config import RunConfig
-from photo_anonymizer.errors import GateRefusedError
+from photo_anonymizer.errors import GateRefusedError, PhotoAnonymizerError
 from photo_anonymizer.escalation import Measured, measure_and_escalate
 from photo_anonymizer.files import published_folder, write_json
 from photo_anonymizer.gate.aggregates import Aggregates, final_records
 from photo_anonymizer.gate.stage import result as gate_result
 from photo_anonymizer.gate.suite import Verdict
+from photo_anonymizer.imagefile import sha256_of
 from photo_anonymizer.model.patch import FACE_LAYER, load_edits
 from photo_anonymizer.model.record import PhotoRecord, Status
 from photo_anonymizer.release import audit, tables
@@ -63,7 +64,7 @@ def export_release(run: RunFolder) -> Exported:
         sweep(dataset)
         version = find_version(dataset, token)
         if version is None:
-            version = next_version(dataset)
+            version = next_version([*versions(dataset), *vault.noted_releases()])
             _build(run, dataset / version, records, token, aggregates, verdict)
     _account(run, vault, records, version, dataset / version)
     log.info("published %s with %d photos", version, aggregates.to_release)
@@ -98,10 +99,9 @@ def versions(dataset: Path) -> list[str]:
     return sorted(found, key=lambda name: int(name[1:]))
 
 
-def next_version(dataset: Path) -> str:
-    """The name after the newest version."""
-    published = versions(dataset)
-    return f"v{int(published[-1][1:]) + 1 if published else 1:04d}"
+def next_version(used: Iterable[str]) -> str:
+    """The name after the newest version that ever was: a version that was deleted leaves its name behind."""
+    return f"v{max((int(name[1:]) for name in used), default=0) + 1:04d}"
 
 
 def find_version(dataset: Path, token: str) -> str | None:
@@ -156,17 +156,20 @@ def _publish_photo(run: RunFolder, record: PhotoRecord, folder: Path) -> dict[st
     source = run.path / record.file
     name = f"photos/{record.photo_id}{source.suffix}"
     data = source.read_bytes()
+    sha256 = sha256_of(data)
+    if sha256 != record.attacked_sha256:
+        raise PhotoAnonymizerError("a picture was changed after it was attacked; nothing is published. Start a new run")
     (folder / name).write_bytes(data)
     return {
         "photo_id": record.photo_id,
         "file": name,
-        "sha256": hashlib.sha256(data).hexdigest(),
+        "sha256": sha256,
         "width": record.width,
         "height": record.height,
         "format": record.format,
         "method": record.method if record.faces else "",
         "faces": len(record.faces),
-        "reviewed": False,
+        "reviewed": record.reviewed,
     }
 
 
@@ -302,11 +305,3 @@ def _account(run: RunFolder, vault: Vault, records: Sequence[PhotoRecord], versi
             rows.append(ledger_row(record, run.run_id))
     vault.update_ledger(rows)
     vault.note_release(version, about["audit"])
-
-
-def remove_workspace(run: RunFolder) -> None:
-    """Deletes what a run that ended well needs no longer: intermediate files and embeddings."""
-    private = Vault.of(run.config).private_folder(run.path.name)
-    shutil.rmtree(private / "embeddings", ignore_errors=True)
-    if not run.config.release.keep_workspace:
-        run.remove()

@@ -39,8 +39,6 @@ EXPLANATIONS: Mapping[str, str] = {
     Reason.UNCERTAIN_FACE: "A detection that may be a face waits for a reviewer.",
     Reason.TOO_MANY_FACES: "More faces than detection.max_faces allows.",
     Reason.STILL_RECOGNISED: "A face was still linked to its original after the last escalation.",
-    Reason.NOT_MEASURED: "A face could not be attacked, so nothing is known about it.",
-    Reason.METADATA_RESIDUE: "The finished file still carried something besides its pixels.",
     Reason.STAGE_ERROR: "An unforeseen error while this photo was worked on.",
     Reason.GATE_REFUSED: "The gate refused the run to which this photo belonged.",
     Reason.NOT_FINISHED: "The run ended before this photo was finished.",

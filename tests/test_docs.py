@@ -1,0 +1,38 @@
+"""What the documentation points to is there."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from photo_anonymizer.model.record import Reason
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+LINK = re.compile(r"\]\(([^)#\s]+)")
+
+
+def broken_links(page: Path) -> list[str]:
+    links = LINK.findall(page.read_text(encoding="utf-8"))
+    return [link for link in links if not link.startswith("http") and not (page.parent / link).exists()]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_relative_link_leads_somewhere(page: Path) -> None:
+    assert broken_links(page) == []
+
+
+def test_a_broken_link_is_found(tmp_path: Path) -> None:
+    (tmp_path / "page.md").write_text("[there](page.md) [not there](missing.md)")
+    assert broken_links(tmp_path / "page.md") == ["missing.md"]
+
+
+def test_the_runbook_explains_every_reason_and_none_besides() -> None:
+    text = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    table = text[text.index("| reason |") :]
+    explained = set(
+        re.findall(r"`([a-z_]+)`", "\n".join(line.split("|")[1] for line in table.splitlines() if "|" in line))
+    )
+    assert explained == {str(reason) for reason in Reason}
