@@ -2,7 +2,7 @@
 
     measure_detection.py FOLDER
 
-FOLDER holds the pictures and ``annotations.json``: file name → ``{"boxes_xywh": [[x, y, w, h], …], "invalid": [0, …]}``.
+FOLDER holds pictures and ``annotations.json``: file name → ``{"boxes_xywh": [[x, y, w, h], …], "invalid": [0, …]}``.
 A face counts as covered when at least 60 % of its box lies in a detected box enlarged by 1.3; a detection that touches
 no labelled face is a false alarm; faces marked invalid are not asked for.
 """
