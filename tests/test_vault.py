@@ -216,6 +216,18 @@ def test_releases_are_noted_side_by_side(vault):
     assert set(vault.noted_releases()) == {"v0001", "v0002"}
 
 
+def test_not_even_when_the_ledger_is_gone_too_but_releases_are_there(vault: Vault) -> None:
+    (vault.path.parents[1] / "releases" / vault.path.name / "v0001").mkdir(parents=True)
+    with pytest.raises(PhotoAnonymizerError, match="restore it from your backup"):
+        vault.key()
+
+
+def test_a_damaged_ledger_is_named(vault: Vault) -> None:
+    vault.ledger_path.write_bytes(b"garbage")
+    with pytest.raises(PhotoAnonymizerError, match=r"ledger\.parquet in the vault is damaged"):
+        vault.ledger()
+
+
 def test_a_key_that_is_gone_is_not_replaced_by_another(vault: Vault) -> None:
     vault.key()
     vault.update_ledger([])

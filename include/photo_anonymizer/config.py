@@ -65,6 +65,13 @@ class DetectionConfig(_Section):
         le=8,
         description="Small photos are enlarged at most so many times before faces are looked for.",
     )
+    smallest_face_px: int = Field(
+        24,
+        ge=8,
+        le=1000,
+        description="Faces from this height on must reach the network at a size that it sees: large photos are "
+        "searched in tiles too (pixels). Smaller means more tiles and more time.",
+    )
     coarse_side_px: int = Field(
         512,
         ge=256,
@@ -117,8 +124,8 @@ class RegionConfig(_Section):
 class BlurConfig(_Section):
     """Blur: few noisy cells, smoothed."""
 
-    cells: int = Field(4, ge=1, le=8, description="Cells across the face that survive before smoothing.")
-    levels: int = Field(16, ge=2, le=64, description="Grey levels a channel that a cell's colour is rounded to.")
+    cells: int = Field(2, ge=1, le=8, description="Cells across the face that survive before smoothing.")
+    levels: int = Field(8, ge=2, le=64, description="Grey levels a channel that a cell's colour is rounded to.")
     noise: float = Field(
         8, ge=0, le=64, description="Standard deviation of the noise added to a cell's colour (0–255)."
     )
@@ -128,8 +135,8 @@ class BlurConfig(_Section):
 class PixelateConfig(_Section):
     """Pixelation: few noisy cells, as they are."""
 
-    cells: int = Field(4, ge=1, le=8, description="Cells across the face.")
-    levels: int = Field(16, ge=2, le=64, description="Grey levels a channel that a cell's colour is rounded to.")
+    cells: int = Field(2, ge=1, le=8, description="Cells across the face.")
+    levels: int = Field(8, ge=2, le=64, description="Grey levels a channel that a cell's colour is rounded to.")
     noise: float = Field(
         8, ge=0, le=64, description="Standard deviation of the noise added to a cell's colour (0–255)."
     )
@@ -174,6 +181,13 @@ class ReidConfig(_Section):
         le=1,
         description="Share of published faces that may be linked to their own original. Photos with a linked face are "
         "held before the gate, so that more than 0 means a defect.",
+    )
+    min_control_rate: float = Field(
+        0.8,
+        ge=0,
+        le=1,
+        description="Share of the original faces that the recogniser must know in the mirror; else its failure proves "
+        "nothing.",
     )
     max_rank1_excess: float = Field(
         0.05,

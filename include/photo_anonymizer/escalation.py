@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from photo_anonymizer.imagefile import load, sha256_of
+from photo_anonymizer.imagefile import decode, sha256_of
 from photo_anonymizer.methods.ladder import Step, ladder
 from photo_anonymizer.methods.stage import noise_source, patch_of
 from photo_anonymizer.model.patch import FACE_LAYER, Patch, load_patches, save_patches
@@ -117,14 +117,15 @@ class _Loop:
         if all(rung >= len(steps) for rung in rungs.values()):
             return
         rungs = {face_id: min(rung, len(steps) - 1) for face_id, rung in rungs.items()}
-        original = self.run.path / self.originals[photo_id]
+        original = (self.run.path / self.originals[photo_id]).read_bytes()
         name = f"{photo_id}-{sum(rungs.values()) + sum(record.escalations.values())}"
-        edits = self._repatch(record, original, rungs, steps, output, name)
-        data, _, _ = render_photo(original.read_bytes(), edits, record.format)
+        edits = self._repatch(record, original, {face_id: steps[rung] for face_id, rung in rungs.items()}, output)
+        save_patches(output.folder / f"{name}.npz", edits)
+        data, _, _ = render_photo(original, edits, record.format)
         picture = f"{name}{Path(record.file).suffix}"
         (output.folder / picture).write_bytes(data)
-        after = embed(data, record.faces, self.recogniser)
-        write_pairs(self.folder, record, read_pairs(self.folder, [record]).original, after)
+        known = read_pairs(self.folder, [record])
+        write_pairs(self.folder, record, known.original, known.mirrored, embed(data, record.faces, self.recogniser))
         self.records[photo_id] = record.with_(
             file=output.relative(picture),
             attacked_sha256=sha256_of(data),
@@ -133,24 +134,18 @@ class _Loop:
         )
 
     def _repatch(
-        self,
-        record: PhotoRecord,
-        original: Path,
-        rungs: dict[str, int],
-        steps: tuple[Step, ...],
-        output: StageOutput,
-        name: str,
+        self, record: PhotoRecord, original: bytes, steps: dict[str, Step], output: StageOutput
     ) -> list[Patch]:
-        rgb, _ = load(original)
+        """The photo's edits with those of the given faces made anew; a face without an edit is given one."""
+        rgb, _ = decode(original)
         edits = [edit for path in record.patches for edit in load_patches(self._path(path, output))]
-        faces = {face.face_id: face for face in record.faces}
-        kept = [edit for edit in edits if not (edit.layer == FACE_LAYER and edit.face_id in rungs)]
-        for face_id, rung in rungs.items():
-            rng = noise_source(self.key, record.photo_id, face_id, rung)
-            made = patch_of(rgb, faces[face_id], steps[rung], self.config.region.feather, rng)
-            if made:
-                kept.append(made)
-        save_patches(output.folder / f"{name}.npz", kept)
+        kept = [edit for edit in edits if not (edit.layer == FACE_LAYER and edit.face_id in steps)]
+        for face in record.faces:
+            if face.face_id in steps:
+                step = steps[face.face_id]
+                rng = noise_source(self.key, sha256_of(original), face.face_id, step)
+                made = patch_of(rgb, face, step, self.config.region.feather, rng)
+                kept.extend([made] if made else [])
         return kept
 
     def _path(self, relative: str, output: StageOutput) -> Path:

@@ -102,6 +102,10 @@ class Vault:
             known = read_json(path) if path.is_file() else {}
             write_json(path, {**known, version: audit_head})
 
+    def _published(self) -> bool:
+        """Are there releases of this dataset, whose ids were made with a key?"""
+        return any((self.path.parents[1] / "releases" / self.path.name).glob("v*"))
+
     def noted_releases(self) -> dict[str, dict[str, Any]]:
         """The audit heads of all releases, by version."""
         path = self.path / "releases.json"
@@ -117,7 +121,7 @@ class Vault:
         path = self.path / "photo_id.key"
         with self.locked():
             if not path.exists():
-                if self.ledger_path.exists():
+                if self.ledger_path.exists() or self._published():
                     raise PhotoAnonymizerError("the key of the vault is gone; restore it from your backup")
                 write_bytes(path, secrets.token_hex(32).encode(), 0o600)
         if path.stat().st_mode & 0o077:
@@ -217,7 +221,12 @@ def _near(a: dict[str, Any], b: dict[str, Any]) -> bool:
 
 
 def _read(path: Path) -> list[dict[str, Any]]:
-    return list(pq.read_table(path).to_pylist()) if path.is_file() else []
+    if not path.is_file():
+        return []
+    try:
+        return list(pq.read_table(path).to_pylist())
+    except pa.ArrowInvalid:
+        raise PhotoAnonymizerError(f"{path.name} in the vault is damaged; restore it from your backup") from None
 
 
 def _write(path: Path, rows: Sequence[dict[str, Any]], schema: pa.Schema) -> None:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
 from skimage import data
 
 from faces import noise_picture
 from photo_anonymizer.config import DetectionConfig, load_config
 from photo_anonymizer.detection.persons import person_score
 from photo_anonymizer.detection.protocol import Detection
-from photo_anonymizer.detection.retinaface import RetinaFace, pad_to_stride, suppress
+from photo_anonymizer.detection.retinaface import RetinaFace, pad_to_stride, stretched, suppress, tiles
 from photo_anonymizer.detection.stage import to_faces
 from photo_anonymizer.model.geometry import Box, intersection_over_union
 
@@ -102,12 +107,54 @@ class TestSuppression:
 
 
 class TestScales:
-    def test_a_small_photo_is_enlarged_but_not_without_limit(self, detector: RetinaFace) -> None:
-        assert detector.sides_px((200, 300)) == [750]
-        assert detector.sides_px((400, 416)) == [1040]
+    def sides(self, detector: RetinaFace, width: int, height: int) -> list[int]:
+        return [view.long_side_px for view in detector.views((width, height))]
 
-    def test_a_large_photo_is_looked_at_coarsely_too(self, detector: RetinaFace) -> None:
-        assert detector.sides_px((3000, 4000)) == [1280, 512]
+    def test_a_small_photo_is_enlarged_but_not_without_limit(self, detector: RetinaFace) -> None:
+        assert self.sides(detector, 300, 200) == [750]
+        assert self.sides(detector, 416, 400) == [1040]
+
+    def test_a_photo_of_a_megapixel_is_looked_at_coarsely_too(self, detector: RetinaFace) -> None:
+        assert self.sides(detector, 1280, 853) == [1280, 512]
+
+    def test_a_large_photo_is_searched_in_tiles_in_which_small_faces_are_large_enough(
+        self, detector: RetinaFace
+    ) -> None:
+        views = detector.views((4000, 3000))
+        assert len(views) > 2
+        for view in views[2:]:
+            scale = view.long_side_px / max(view.part.width, view.part.height)
+            assert 24 * scale >= 15.5
+
+    @given(
+        width=st.integers(1, 9000), height=st.integers(1, 9000), side=st.integers(200, 3000), overlap=st.integers(1, 90)
+    )
+    def test_tiles_cover_every_pixel_and_overlap(self, width: int, height: int, side: int, overlap: int) -> None:
+        made = tiles((width, height), side, overlap)
+        for low, high, length in (("x0", "x1", width), ("y0", "y1", height)):
+            spans = sorted({(getattr(tile, low), getattr(tile, high)) for tile in made})
+            assert spans[0][0] == 0
+            assert spans[-1][1] == length
+            assert all(after[0] <= before[1] - min(overlap, length) for before, after in pairwise(spans))
+
+    @pytest.mark.parametrize("size_wh", [(6000, 4000), (300, 9000)])
+    def test_a_face_of_40_px_in_a_large_photo_is_found(self, detector: RetinaFace, size_wh: tuple[int, int]) -> None:
+        head = Image.fromarray(data.astronaut()[30:260, 120:330]).resize((66, 72), Image.Resampling.LANCZOS)
+        photo = Image.new("RGB", size_wh, (110, 120, 130))
+        place = size_wh[0] * 2 // 3, size_wh[1] * 2 // 3
+        photo.paste(head, place)
+        found = detector.detect(np.asarray(photo))
+        assert found
+        assert place[0] < found[0].box.centre[0] < place[0] + 66
+        assert place[1] < found[0].box.centre[1] < place[1] + 72
+
+    def test_a_face_in_the_dark_is_found(self, detector: RetinaFace) -> None:
+        dark = (data.astronaut() // 32).astype(np.uint8)
+        assert detector.detect(dark)[0].score > 0.5
+
+    def test_a_picture_with_contrast_is_left_as_it_is(self) -> None:
+        assert stretched(data.astronaut()) is not None
+        assert np.array_equal(stretched(data.astronaut()), data.astronaut())
 
     def test_a_face_that_fills_a_large_photo_is_found(self, detector: RetinaFace) -> None:
         import cv2

@@ -11,6 +11,7 @@ from PIL import Image
 from photo_anonymizer import outcome
 from photo_anonymizer.errors import GateRefusedError
 from photo_anonymizer.escalation import STAGE as MEASURE
+from photo_anonymizer.gate.aggregates import faces_not_as_edited
 from photo_anonymizer.gate.stage import STAGE as GATE
 from photo_anonymizer.gate.stage import pass_gate
 from photo_anonymizer.metadata.inspect import inspect
@@ -67,6 +68,14 @@ def test_a_picture_that_was_exchanged_after_the_attack_is_refused(run: RunFolder
     stripped = next(item for item in run.records("strip_metadata", "0000") if item.photo_id == record.photo_id)
     shutil.copy(run.path / stripped.file, run.path / record.file)
     refused(run, "is not the file that was attacked")
+
+
+def test_a_face_that_was_left_clear_is_noticed_without_a_recogniser(run: RunFolder) -> None:
+    record = with_face(run)
+    stripped = next(item for item in run.records("strip_metadata", "0000") if item.photo_id == record.photo_id)
+    original = (run.path / stripped.file).read_bytes()
+    assert faces_not_as_edited(run, record, original, (run.path / record.file).read_bytes()) == 0
+    assert faces_not_as_edited(run, record, original, original) == 1
 
 
 def test_a_face_that_no_patch_covers_is_refused(run: RunFolder) -> None:

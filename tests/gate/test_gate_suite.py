@@ -18,6 +18,7 @@ GOOD = Aggregates(
     unaccounted=0,
     faces=20,
     faces_without_edit=0,
+    faces_not_as_edited=0,
     faces_measured=20,
     photos_with_faces=7,
     photos_measured=7,
@@ -25,6 +26,7 @@ GOOD = Aggregates(
     files_changed=0,
     metadata_residue=0,
     recogniser_degenerate=False,
+    control_rate=0.97,
     linked_rate=0.0,
     rank1_low_excess=-0.04,
 )
@@ -51,6 +53,9 @@ def test_a_good_run_passes_every_expectation() -> None:
         ({"unaccounted": 1}, "a photo got lost"),
         ({"unaccounted": -1}, "counted twice"),
         ({"faces_without_edit": 1}, "left as it is"),
+        ({"faces_not_as_edited": 1}, "does not look as its edit says"),
+        ({"control_rate": 0.79}, "in the mirror"),
+        ({"control_rate": None}, "control_rate is missing"),
         ({"faces_measured": 19}, "was not attacked"),
         ({"photos_measured": 6}, "a photo with faces was not attacked"),
         ({"files_missing": 1}, "a picture to be released is missing"),
@@ -92,7 +97,13 @@ def test_bounds_are_the_configurations() -> None:
 
 def test_a_collection_without_people_passes_only_when_that_is_asked_for() -> None:
     nobody = row(
-        faces=0, faces_measured=0, photos_with_faces=0, photos_measured=0, linked_rate=None, rank1_low_excess=None
+        faces=0,
+        faces_measured=0,
+        photos_with_faces=0,
+        photos_measured=0,
+        control_rate=None,
+        linked_rate=None,
+        rank1_low_excess=None,
     )
     assert not verdict([nobody]).passed
     assert verdict([nobody], require_faces=False).passed

@@ -128,24 +128,32 @@ def test_strength_follows_the_face_and_never_a_fixed_number_of_pixels(name: str,
 def test_a_task_that_is_run_again_makes_the_same_pixels(name: str) -> None:
     photo, someone = noise_picture(90, 90), face(20, 20, 40, 50)
     first, second = (
-        patch_of(photo, someone, step_of(name), 0.08, noise_source(b"k" * 32, "photo", "f0000", 0)) for _ in range(2)
+        patch_of(photo, someone, step_of(name), 0.08, noise_source(b"k" * 32, "picture", "f0000", step_of(name)))
+        for _ in range(2)
     )
     assert first is not None
     assert second is not None
     assert np.array_equal(first.pixels, second.pixels)
 
 
+def draw(key: bytes = b"k" * 32, picture: str = "picture", face_id: str = "f0000", **config_changes: object) -> int:
+    run = config(method="pixelate", **config_changes)
+    return int(noise_source(key, picture, face_id, ladder(run, "pixelate")[0]).integers(0, 2**60))
+
+
 @pytest.mark.parametrize(
     "other",
     [
-        (b"x" * 32, "photo", "f0000", 0),
-        (b"k" * 32, "p2", "f0000", 0),
-        (b"k" * 32, "photo", "f0001", 0),
-        (b"k" * 32, "photo", "f0000", 1),
+        {"key": b"x" * 32},
+        {"picture": "p2"},
+        {"face_id": "f0001"},
+        {"pixelate": {"noise": 30}},
+        {"pixelate": {"cells": 3}},
     ],
 )
-def test_noise_is_drawn_anew_for_every_key_photo_face_and_rung(other: tuple[bytes, str, str, int]) -> None:
-    assert noise_source(b"k" * 32, "photo", "f0000", 0).integers(0, 2**60) != noise_source(*other).integers(0, 2**60)
+def test_noise_is_drawn_anew_for_every_key_picture_face_and_setting(other: dict[str, object]) -> None:
+    assert draw() == draw()
+    assert draw() != draw(**other)
 
 
 @pytest.mark.parametrize("name", NAMES)

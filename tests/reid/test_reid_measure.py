@@ -15,7 +15,6 @@ from photo_anonymizer.reid.measure import (
     measure,
     own_distances,
     stranger_distances,
-    verified,
 )
 from photo_anonymizer.reid.recognisers.dlib_resnet import DlibResnet
 from photo_anonymizer.reid.stage import FacePairs
@@ -31,9 +30,10 @@ def people(n: int) -> np.ndarray:
     return made / np.linalg.norm(made, axis=1, keepdims=True)
 
 
-def pairs(original: np.ndarray, published: np.ndarray) -> FacePairs:
+def pairs(original: np.ndarray, published: np.ndarray, mirrored: np.ndarray | None = None) -> FacePairs:
     keys = tuple((f"photo{number}", "f0000") for number in range(len(original)))
-    return FacePairs(keys, original.astype(np.float32), published.astype(np.float32))
+    mirror = original if mirrored is None else mirrored
+    return FacePairs(keys, original.astype(np.float32), mirror.astype(np.float32), published.astype(np.float32))
 
 
 def test_faces_left_clear_are_all_verified_linked_and_found() -> None:
@@ -66,7 +66,7 @@ def test_such_a_face_is_linked_when_it_was_left_clear() -> None:
 def test_a_distance_that_is_no_number_counts_as_a_link() -> None:
     original, published = people(2), people(2)
     published[1] = np.nan
-    assert verified(pairs(original, published), THRESHOLD).tolist() == [False, True]
+    assert measure(pairs(original, published), "test", THRESHOLD, EMPTY).verification.hits == 1
     assert linked(pairs(original, published), THRESHOLD, EMPTY) == [("photo1", "f0000")]
 
 
@@ -74,6 +74,26 @@ def test_a_recogniser_that_gives_everybody_the_same_embedding_proves_nothing() -
     constant = np.repeat(people(1), 10, axis=0)
     assert measure(pairs(constant, people(10)), "test", THRESHOLD, EMPTY).degenerate
     assert not measure(pairs(people(10), people(10)), "test", THRESHOLD, EMPTY).degenerate
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        pytest.param(lambda faces: RNG.normal(size=faces.shape), id="random numbers"),
+        pytest.param(lambda faces: faces + RNG.normal(size=faces.shape), id="buried in noise"),
+        pytest.param(lambda faces: faces * np.nan, id="no numbers"),
+    ],
+)
+def test_a_recogniser_that_does_not_know_a_face_in_the_mirror_fails_its_control(fault) -> None:
+    faces = people(20)
+    assert measure(pairs(faces, people(20), mirrored=faces + 0.01), "test", THRESHOLD, EMPTY).control.rate == 1
+    assert measure(pairs(faces, people(20), mirrored=fault(faces)), "test", THRESHOLD, EMPTY).control.hits == 0
+
+
+def test_a_recogniser_that_gives_nearly_everybody_the_same_fails_its_control_too() -> None:
+    nearly = np.repeat(people(1), 10, axis=0) + RNG.normal(size=(10, 128)) * 1e-5
+    everywhere = np.repeat(nearly[:1], len(EMPTY_GREYS), axis=0).astype(np.float32)
+    assert measure(pairs(nearly, nearly), "test", THRESHOLD, everywhere).control.hits == 0
 
 
 def test_not_even_when_there_is_one_face_only() -> None:
@@ -85,7 +105,8 @@ def test_not_even_when_there_is_one_face_only() -> None:
 
 
 def test_nothing_measured_has_no_rate() -> None:
-    nothing = FacePairs((), np.zeros((0, 0), np.float32), np.zeros((0, 0), np.float32))
+    none = np.zeros((0, 0), np.float32)
+    nothing = FacePairs((), none, none, none)
     attack = measure(nothing, "test", THRESHOLD, EMPTY)
     assert attack.linked.rate is None
     assert attack.rank1.chance is None
@@ -102,7 +123,7 @@ def test_every_face_is_in_the_histogram_even_beyond_its_end() -> None:
 
 def test_strangers_are_of_different_photos() -> None:
     faces = people(2)
-    together = FacePairs((("one", "f0000"), ("one", "f0001")), faces, faces)
+    together = FacePairs((("one", "f0000"), ("one", "f0001")), faces, faces, faces)
     assert stranger_distances(together).size == 0
     assert (stranger_distances(pairs(faces, faces)) > 1).all()
 

@@ -104,6 +104,11 @@ def test_the_run_is_recorded_with_models_hashes_and_licences(release: Path) -> N
     assert evidence["published"]["rank1"]["chance"] == 0.5
 
 
+def test_the_order_of_the_tables_is_not_that_of_the_source(release: Path) -> None:
+    ids = [row["photo_id"] for row in tables.read(release / "data" / "photos.parquet")]
+    assert ids == sorted(ids)
+
+
 def test_files_are_read_only_and_of_one_age(release: Path) -> None:
     files = [path for path in release.rglob("*") if path.is_file()]
     assert {path.stat().st_mode & 0o777 for path in files} == {0o444}

@@ -53,7 +53,7 @@ def attack(n: int, *, linked: int = 0, empty: int = 0, degenerate: bool = False)
     nothing = np.zeros((1, 128), np.float32)
     original[n - empty :], published[n - empty :] = 0.01, nothing
     keys = tuple((f"p{number}", "f0000") for number in range(n))
-    return measure(FacePairs(keys, original, published), "dlib_resnet", THRESHOLD, nothing)
+    return measure(FacePairs(keys, original, original, published), "dlib_resnet", THRESHOLD, nothing)
 
 
 def verdict_of(config: RunConfig, failed: Sequence[str] = ()) -> Verdict:
@@ -74,6 +74,7 @@ def evidence_of(before: Attack, after: Attack, verdict: Verdict, released: int, 
         unaccounted=0,
         faces=faces,
         faces_without_edit=0,
+        faces_not_as_edited=0,
         faces_measured=after.linked.n,
         photos_with_faces=min(released, faces),
         photos_measured=min(released, faces),
@@ -81,6 +82,7 @@ def evidence_of(before: Attack, after: Attack, verdict: Verdict, released: int, 
         files_changed=0,
         metadata_residue=0,
         recogniser_degenerate=after.degenerate,
+        control_rate=after.control.rate,
         linked_rate=after.linked.rate,
         rank1_low_excess=None if low is None or chance is None else low - chance,
     )

@@ -84,6 +84,6 @@ def _held_or_on(record: PhotoRecord, rgb: Pixels, config: DetectionConfig) -> Ph
     doubtful = sum(face.band == "doubt" for face in record.faces)
     if doubtful and config.uncertain == "hold":
         return record.stopped(Reason.UNCERTAIN_FACE, f"{doubtful} to review")
-    if not record.faces and config.person_without_face == "hold" and person_score(rgb) >= config.person_score:
+    if not record.faces and config.person_without_face == "hold" and not person_score(rgb) < config.person_score:
         return record.stopped(Reason.PERSON_WITHOUT_FACE)
     return record

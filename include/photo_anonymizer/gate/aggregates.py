@@ -6,13 +6,15 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from photo_anonymizer.escalation import STAGE as MEASURE
 from photo_anonymizer.escalation import Measured, measure_and_escalate
-from photo_anonymizer.imagefile import sha256_of
+from photo_anonymizer.imagefile import decode, sha256_of
 from photo_anonymizer.metadata.inspect import inspect
-from photo_anonymizer.model.patch import FACE_LAYER, load_edits
+from photo_anonymizer.model.patch import FACE_LAYER, Patch, compose, load_edits, load_patches
+from photo_anonymizer.model.pixels import Pixels
 from photo_anonymizer.model.record import PhotoRecord, Status
 from photo_anonymizer.runfolder import RunFolder
 
@@ -32,6 +34,8 @@ class Aggregates(BaseModel):
     """Faces in photos to be released."""
     faces_without_edit: int
     """Of those, faces that nothing was done to."""
+    faces_not_as_edited: int
+    """Faces that, in the finished file, look more like the original than like the patch that should cover them."""
     faces_measured: int
     photos_with_faces: int
     photos_measured: int
@@ -41,6 +45,8 @@ class Aggregates(BaseModel):
     metadata_residue: int
     """Files in which the independent reader found anything that is not on its list."""
     recogniser_degenerate: bool
+    control_rate: float | None
+    """Share of the originals that the recogniser knows in the mirror."""
     linked_rate: float | None
     rank1_low_excess: float | None
     """Lower end of rank-1's interval minus chance."""
@@ -53,6 +59,7 @@ class FileLook:
     missing: bool = False
     changed: bool = False
     residue: bool = False
+    faces_not_as_edited: int = 0
 
 
 def final_records(run: RunFolder) -> list[PhotoRecord]:
@@ -68,7 +75,8 @@ def aggregate(run: RunFolder) -> Aggregates:
     records = final_records(run)
     going = [record for record in records if record.pending]
     with ThreadPoolExecutor(run.config.workers) as pool:
-        found = list(pool.map(lambda record: _look_at(run, record), going))
+        originals = {record.photo_id: record.file for record in run.all_records("strip_metadata")}
+        found = list(pool.map(lambda record: _look_at(run, record, originals[record.photo_id]), going))
     return tally(
         inputs=len(run.all_records("ingest")),
         records=records,
@@ -108,6 +116,7 @@ def tally(
         faces_without_edit=sum(
             face.face_id not in edited_faces.get(record.photo_id, set()) for record in going for face in record.faces
         ),
+        faces_not_as_edited=sum(file.faces_not_as_edited for file in files),
         faces_measured=attack.linked.n,
         photos_with_faces=measured.photos_with_faces,
         photos_measured=measured.photos_measured,
@@ -115,6 +124,7 @@ def tally(
         files_changed=sum(file.changed for file in files),
         metadata_residue=sum(file.residue for file in files),
         recogniser_degenerate=attack.degenerate,
+        control_rate=attack.control.rate,
         linked_rate=attack.linked.rate,
         rank1_low_excess=excess,
     )
@@ -126,9 +136,34 @@ def edited_faces(run: RunFolder, record: PhotoRecord) -> set[str]:
     return {str(edit["face_id"]) for edit in edits if edit["layer"] == FACE_LAYER}
 
 
-def _look_at(run: RunFolder, record: PhotoRecord) -> FileLook:
+def _look_at(run: RunFolder, record: PhotoRecord, original: str) -> FileLook:
     path = run.path / record.file
     if not path.is_file():
         return FileLook(missing=True)
     data = path.read_bytes()
-    return FileLook(changed=sha256_of(data) != record.attacked_sha256, residue=bool(inspect(data)))
+    return FileLook(
+        changed=sha256_of(data) != record.attacked_sha256,
+        residue=bool(inspect(data)),
+        faces_not_as_edited=faces_not_as_edited(run, record, (run.path / original).read_bytes(), data),
+    )
+
+
+def faces_not_as_edited(run: RunFolder, record: PhotoRecord, original: bytes, rendered: bytes) -> int:
+    """Faces whose patch does not show in the finished file: notices a face left clear without any recogniser."""
+    patches = [patch for path in record.patches for patch in load_patches(run.path / path)]
+    if not patches:
+        return 0
+    before, _ = decode(original)
+    after, _ = decode(rendered)
+    wanted = compose(before, patches)
+    return sum(not _shows(patch, before, wanted, after) for patch in patches if patch.layer == FACE_LAYER)
+
+
+def _shows(patch: Patch, before: Pixels, wanted: Pixels, after: Pixels) -> bool:
+    core, place = patch.alpha == 255, patch.region.slices
+    if not core.any():
+        return False
+    old, new, found = (picture[place][core].astype(np.int16) for picture in (before, wanted, after))
+    if np.abs(new - old).mean() < 1:  # the photo had the patch's colours there already
+        return True
+    return bool(np.abs(found - new).mean() < np.abs(found - old).mean())

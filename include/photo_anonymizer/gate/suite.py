@@ -62,6 +62,7 @@ def expectations(bounds: ReidConfig) -> list[tuple[str, str, dict[str, Any], str
     zero = {
         "unaccounted": "inputs are not released + held + rejected: a photo got lost or was counted twice",
         "faces_without_edit": "a face of a photo to be released was left as it is",
+        "faces_not_as_edited": "a face does not look as its edit says it should",
         "faces_unmeasured": "a face to be released was not attacked",
         "photos_unmeasured": "a photo with faces was not attacked",
         "files_missing": "a picture to be released is missing",
@@ -92,6 +93,13 @@ def expectations(bounds: ReidConfig) -> list[tuple[str, str, dict[str, Any], str
             "(reid.require_faces: false lets a collection without people pass)",
         ),
         (
+            "ExpectColumnMinToBeBetween",
+            "control_rate",
+            {"min_value": bounds.min_control_rate},
+            f"the recogniser knows less than {bounds.min_control_rate:.0%} of the original faces in the mirror, "
+            "so that its failure proves nothing",
+        ),
+        (
             bounded,
             "linked_rate",
             {"max_value": bounds.max_linked_rate},
@@ -106,7 +114,7 @@ def expectations(bounds: ReidConfig) -> list[tuple[str, str, dict[str, Any], str
     ]
 
 
-_MAY_BE_MISSING = frozenset({"linked_rate", "rank1_low_excess"})
+_MAY_BE_MISSING = frozenset({"control_rate", "linked_rate", "rank1_low_excess"})
 """Without a face there is no rate; whether that may be is the configuration's choice."""
 
 

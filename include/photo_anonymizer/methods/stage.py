@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import json
 import time
 from functools import cache
 
 import numpy as np
 
 from photo_anonymizer.config import MethodName
-from photo_anonymizer.imagefile import load
+from photo_anonymizer.imagefile import decode, sha256_of
 from photo_anonymizer.methods import METHODS
 from photo_anonymizer.methods.ladder import Step, ladder
 from photo_anonymizer.methods.protocol import Method
@@ -37,10 +38,12 @@ def anonymize(run: RunFolder, shard: str, previous: str, method: MethodName) -> 
         if not record.faces:
             return record.with_(method=method)
         started = time.monotonic()
-        rgb, _ = load(run.path / record.file)
+        original = (run.path / record.file).read_bytes()
+        rgb, _ = decode(original)
         decoded = time.monotonic()
+        picture = sha256_of(original)
         patches = [
-            patch_of(rgb, face, step, config.region.feather, noise_source(key, record.photo_id, face.face_id, 0))
+            patch_of(rgb, face, step, config.region.feather, noise_source(key, picture, face.face_id, step))
             for face in reversed(record.faces)
         ]
         name = f"{record.photo_id}.npz"
@@ -64,10 +67,16 @@ def patch_of(rgb: Pixels, face: Face, step: Step, feather: float, rng: np.random
     return Patch(region.box, pixels, region.alpha, FACE_LAYER, f"methods.{step.method}", step.about(), face.face_id)
 
 
-def noise_source(key: bytes, photo_id: str, face_id: str, rung: int) -> np.random.Generator:
-    """Chance for one face on one rung: anew for every face, the same when a task is run again, and not to be
-    repeated without the vault's key."""
-    message = f"noise/{photo_id}/{face_id}/{rung}".encode()
+def noise_source(key: bytes, picture_sha256: str, face_id: str, step: Step) -> np.random.Generator:
+    """Chance for one face on one rung: anew for every face and every setting, the same when a task is run again, and
+    not to be repeated without the vault's key.
+
+    Drawn from the picture, not from the file: copies that differ in their metadata only get the same noise, which
+    therefore cannot be averaged away; and settings do not share it, so it cannot be subtracted.
+
+    :param picture_sha256: of the stripped original.
+    """
+    message = f"noise/{picture_sha256}/{face_id}/{step.method}/{json.dumps(step.about(), sort_keys=True)}".encode()
     return np.random.default_rng(int.from_bytes(hmac.new(key, message, hashlib.sha256).digest(), "big"))
 
 

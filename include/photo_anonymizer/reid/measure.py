@@ -24,8 +24,9 @@ class Attack(BaseModel):
     recogniser's threshold). ``linked``: of these, the ones that the recogniser finds nearer to the original than an
     **empty picture** is. A recogniser gives an empty grey square an embedding too, and blurred, tiny and false faces
     lie within its threshold of that; such a hit says that the original has little to recognise, not that anything of
-    it is left. ``rank1``: of all originals of the run, its own is the nearest; chance is 1 / n. ``degenerate``: the
-    recogniser does not tell the originals apart, so that its failure proves nothing.
+    it is left. ``control``: originals to which their own **mirror image** is linked by the same rule; a recogniser that
+    does not know a face in the mirror tests nothing. ``rank1``: of all originals of the run, its own is the nearest;
+    chance is 1 / n. ``degenerate``: the recogniser does not tell the originals apart.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -34,6 +35,7 @@ class Attack(BaseModel):
     threshold: float
     verification: Rate
     linked: Rate
+    control: Rate
     rank1: Rate
     degenerate: bool
     histogram_edges: tuple[float, ...] = HISTOGRAM_EDGES
@@ -45,8 +47,11 @@ class Attack(BaseModel):
 
 def own_distances(pairs: FacePairs) -> NDArray[np.float64]:
     """Distance of every published face to its own original: float64 (n,)."""
-    difference = pairs.published.astype(np.float64) - pairs.original
-    return np.asarray(np.linalg.norm(difference, axis=1)) if len(pairs.keys) else np.zeros(0)
+    return _row_distances(pairs.published, pairs.original)
+
+
+def _row_distances(a: Embeddings, b: Embeddings) -> NDArray[np.float64]:
+    return np.asarray(np.linalg.norm(a.astype(np.float64) - b, axis=1)) if len(a) else np.zeros(0)
 
 
 EMPTY_GREYS = (0x00, 0x20, 0xC0, 0xFF)
@@ -61,22 +66,26 @@ def empty_embeddings(recogniser: Recogniser) -> Embeddings:
     return recogniser.embed(np.stack([np.full((side, side, 3), grey, np.uint8) for grey in EMPTY_GREYS]))
 
 
-def verified(pairs: FacePairs, threshold: float) -> NDArray[np.bool_]:
-    """Is a published face called the same person as its original? A distance that is no number counts as yes."""
-    return np.asarray(~(own_distances(pairs) > threshold))
-
-
 def linked(pairs: FacePairs, threshold: float, empty: Embeddings) -> list[tuple[str, str]]:
     """(photo_id, face_id) of the published faces that are verified and nearer to their original than an empty picture.
 
     :param empty: float32 (k, D), of :func:`empty_embeddings`.
     """
-    if not pairs.keys:
-        return []
-    to_empty = np.linalg.norm(pairs.original[:, np.newaxis].astype(np.float64) - empty[np.newaxis], axis=2).min(axis=1)
-    informative = ~(own_distances(pairs) >= to_empty - EMPTY_TOLERANCE)
-    found = verified(pairs, threshold) & informative
+    found = _links(pairs.published, pairs.original, threshold, empty)
     return [key for key, hit in zip(pairs.keys, found, strict=True) if hit]
+
+
+def _verified(probes: Embeddings, originals: Embeddings, threshold: float) -> NDArray[np.bool_]:
+    """Is a probe called the same person as its original? A distance that is no number counts as yes."""
+    return np.asarray(~(_row_distances(probes, originals) > threshold))
+
+
+def _links(probes: Embeddings, originals: Embeddings, threshold: float, empty: Embeddings) -> NDArray[np.bool_]:
+    if not len(originals):
+        return np.zeros(0, np.bool_)
+    to_empty = np.linalg.norm(originals[:, np.newaxis].astype(np.float64) - empty[np.newaxis], axis=2).min(axis=1)
+    informative = ~(_row_distances(probes, originals) >= to_empty - EMPTY_TOLERANCE)
+    return np.asarray(_verified(probes, originals, threshold) & informative)
 
 
 def measure(pairs: FacePairs, recogniser: str, threshold: float, empty: Embeddings) -> Attack:
@@ -87,13 +96,20 @@ def measure(pairs: FacePairs, recogniser: str, threshold: float, empty: Embeddin
     return Attack(
         recogniser=recogniser,
         threshold=threshold,
-        verification=rate(int(verified(pairs, threshold).sum()), n),
+        verification=rate(int(_verified(pairs.published, pairs.original, threshold).sum()), n),
         linked=rate(len(linked(pairs, threshold, empty)), n),
+        control=rate(int(_controls(pairs, threshold, empty).sum()), n),
         rank1=rate(hits, n, chance=1 / n if n else None),
         degenerate=broken,
         same_photo=_histogram(own_distances(pairs)),
         strangers=_histogram(stranger_distances(pairs)),
     )
+
+
+def _controls(pairs: FacePairs, threshold: float, empty: Embeddings) -> NDArray[np.bool_]:
+    """Which originals are known in the mirror? Here a distance that is no number counts as no."""
+    known = _links(pairs.mirrored, pairs.original, threshold, empty)
+    return known & np.isfinite(_row_distances(pairs.mirrored, pairs.original))
 
 
 def _proves_nothing(pairs: FacePairs, empty: Embeddings) -> bool:

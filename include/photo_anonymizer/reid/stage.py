@@ -43,11 +43,13 @@ class FacePairs:
 
     :param keys: (photo_id, face_id) of every row.
     :param original: float32 (n, D).
+    :param mirrored: float32 (n, D), the originals seen in a mirror: the same people, who must be recognised.
     :param published: float32 (n, D).
     """
 
     keys: tuple[tuple[str, str], ...]
     original: Embeddings
+    mirrored: Embeddings
     published: Embeddings
 
 
@@ -62,17 +64,24 @@ def embed_faces(run: RunFolder, shard: str, previous: str) -> list[PhotoRecord]:
         started = time.monotonic()
         rendered = (run.path / record.file).read_bytes()
         if record.faces:
-            before = embed((run.path / originals[record.photo_id]).read_bytes(), record.faces, recogniser)
-            write_pairs(folder, record, before, embed(rendered, record.faces, recogniser))
+            original = (run.path / originals[record.photo_id]).read_bytes()
+            write_pairs(
+                folder,
+                record,
+                embed(original, record.faces, recogniser),
+                embed(original, record.faces, recogniser, mirrored=True),
+                embed(rendered, record.faces, recogniser),
+            )
         return record.with_(attacked_sha256=sha256_of(rendered)).timed(attack=time.monotonic() - started)
 
     return run_photo_stage(run, STAGE, previous, shard, work)
 
 
-def embed(photo: bytes, faces: Sequence[Face], recogniser: Recogniser) -> Embeddings:
-    """Embeddings of the given faces in a picture file's content: float32 (n, D)."""
+def embed(photo: bytes, faces: Sequence[Face], recogniser: Recogniser, *, mirrored: bool = False) -> Embeddings:
+    """Embeddings of the given faces in a picture file's content, or of their mirror images: float32 (n, D)."""
     rgb, _ = decode(photo)
-    return recogniser.embed(np.stack([chip_of(rgb, face, recogniser) for face in faces]))
+    chips = np.stack([chip_of(rgb, face, recogniser) for face in faces])
+    return recogniser.embed(chips[:, :, ::-1] if mirrored else chips)
 
 
 def chip_of(rgb: Pixels, face: Face, recogniser: Recogniser) -> Pixels:
@@ -112,9 +121,12 @@ def remove_embeddings(run: RunFolder) -> None:
     shutil.rmtree(Vault.of(run.config).private_folder(run.path.name) / "embeddings", ignore_errors=True)
 
 
-def write_pairs(folder: Path, record: PhotoRecord, original: Embeddings, published: Embeddings) -> None:
+def write_pairs(
+    folder: Path, record: PhotoRecord, original: Embeddings, mirrored: Embeddings, published: Embeddings
+) -> None:
     """Keeps the embeddings of one photo's faces, in the order of its faces."""
-    write_bytes(folder / f"{record.photo_id}.f32", np.stack([original, published]).astype("<f4").tobytes())
+    rows = np.stack([original, mirrored, published]).astype("<f4")
+    write_bytes(folder / f"{record.photo_id}.f32", rows.tobytes())
 
 
 def read_pairs(folder: Path, records: Sequence[PhotoRecord]) -> FacePairs:
@@ -124,10 +136,10 @@ def read_pairs(folder: Path, records: Sequence[PhotoRecord]) -> FacePairs:
     for record in records:
         path = folder / f"{record.photo_id}.f32"
         if record.faces and path.is_file():
-            blocks.append(np.frombuffer(path.read_bytes(), "<f4").reshape(2, len(record.faces), -1))
+            blocks.append(np.frombuffer(path.read_bytes(), "<f4").reshape(3, len(record.faces), -1))
             keys.extend((record.photo_id, face.face_id) for face in record.faces)
     if not blocks:
         empty = np.zeros((0, 0), np.float32)
-        return FacePairs((), empty, empty)
-    both = np.concatenate(blocks, axis=1)
-    return FacePairs(tuple(keys), both[0], both[1])
+        return FacePairs((), empty, empty, empty)
+    rows = np.concatenate(blocks, axis=1)
+    return FacePairs(tuple(keys), rows[0], rows[1], rows[2])

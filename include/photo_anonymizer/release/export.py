@@ -125,7 +125,8 @@ def _build(
     verdict: Verdict,
 ) -> None:
     config, measured = run.config, measure_and_escalate(run)
-    going = [record for record in records if record.pending]
+    # The order of the source (often that of time) must not show: ids are keyed, so their order says nothing.
+    going = sorted((record for record in records if record.pending), key=lambda record: record.photo_id)
     with published_folder(target, mode=0o755) as folder:
         (folder / "photos").mkdir()
         with ThreadPoolExecutor(config.workers) as pool:

@@ -170,6 +170,8 @@ class Reading:
     """Within the threshold of their own original."""
     linked: Rate
     """Of these, nearer to it than an empty picture is."""
+    control: Rate
+    """Originals that the recogniser knows in the mirror."""
     rank1: Rate
     degenerate: bool
     strangers_within: float | None
@@ -201,6 +203,7 @@ def reading(attack: Mapping[str, Any]) -> Reading:
         faces=int(attack["linked"]["n"]),
         verification=rate("verification"),
         linked=rate("linked"),
+        control=rate("control"),
         rank1=rate("rank1"),
         degenerate=broken,
         strangers_within=None if broken else share_within(attack, attack["strangers"]),
