@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import os
 import struct
+import subprocess
+import sys
 import zlib
 from pathlib import Path
 
@@ -290,3 +292,18 @@ def test_the_samples_show_what_happens_to_everything(tmp_path: Path) -> None:
     assert told["rejected"] == 2
     reasons = {row["reason"] for row in Vault.of(config).ledger() if row["status"] == "rejected"}
     assert reasons == {"duplicate", "not_a_photo"}
+
+
+def test_a_run_imports_tensorflow_only_when_its_backend_was_asked_for(tmp_path: Path) -> None:
+    config = small_config(tmp_path)
+    code = (
+        "import json, sys\n"
+        "from photo_anonymizer.config import load_config\n"
+        "from photo_anonymizer.stages import run_all\n"
+        "run_all(load_config(json.loads(sys.argv[1])), 'run')\n"
+        "heavy = {'tensorflow', 'mediapipe', 'tf2onnx', '_dlib_pybind11'} & set(sys.modules)\n"
+        "sys.exit(f'imported: {heavy}' if heavy else 0)\n"
+    )
+    command = [sys.executable, "-c", code, config.model_dump_json()]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]

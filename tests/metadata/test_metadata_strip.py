@@ -8,7 +8,9 @@ import struct
 import time
 import zlib
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
+import jpeglib
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -224,15 +226,17 @@ def test_planted_residue_is_removed_and_is_found_when_left_in(name: str) -> None
     assert SECRET not in result.data
     assert seen in inspect(dirty)
     assert not any("Jane" in word for word in (*result.removed, *inspect(dirty)))
-    assert np.array_equal(pixels(result.data), pixels(dirty))
-    assert result.lossless == (result.format != "tiff")
+    lossy = name.startswith("webp")
+    assert np.abs(pixels(result.data) - pixels(dirty)).mean() <= (1.5 if lossy else 0)
+    assert result.lossless == (result.format in ("jpeg", "png"))
     assert (result.width, result.height) == (101, 67)
 
 
-@pytest.mark.parametrize("data", [JPEG, PNG, WEBP, WEBP_LOSSLESS], ids=["jpeg", "png", "webp", "webp lossless"])
+@pytest.mark.parametrize("data", [JPEG, PNG, WEBP_LOSSLESS], ids=["jpeg", "png", "webp lossless"])
 def test_clean_file_stays_as_it_is(data: bytes) -> None:
     result = clean(data)
     assert result.removed in ((), ("resolution",))
+    assert result.lossless
     assert pixels(result.data).tolist() == pixels(data).tolist()
     assert clean(result.data).data == result.data
 
@@ -410,47 +414,72 @@ def test_palette_bilevel_and_float() -> None:
 # Alpha ------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("format", ["PNG", "WEBP", "TIFF"])
-def test_alpha_is_kept_and_nothing_hides_under_it(format: str) -> None:
-    alpha = np.full((67, 101), 255, np.uint8)
-    alpha[10:40, 20:60] = 0
-    alpha[50:60] = 128
-    options = {"lossless": True, "exact": True} if format == "WEBP" else {}
-    result = clean(saved(np.dstack([drawn(), alpha]), format, **options))
-    rgb, kept = decode(result.data)
-    assert kept is not None
-    assert np.array_equal(kept, alpha)
-    assert "hidden_pixels" in result.removed
-    assert not rgb[alpha == 0].any()
-    assert np.array_equal(rgb[alpha == 255], drawn()[alpha == 255])
+def on_white(data: bytes) -> np.ndarray:
+    """What a viewer with a white background shows."""
+    picture = Image.open(io.BytesIO(data)).convert("RGBA")
+    white = Image.new("RGBA", picture.size, (255, 255, 255, 255))
+    return np.asarray(Image.alpha_composite(white, picture).convert("RGB"), np.int16)
+
+
+def assert_flat(data: bytes, tolerance: float = 1) -> Stripped:
+    result = clean(data)
+    picture = Image.open(io.BytesIO(result.data))
+    assert not picture.has_transparency_data
+    assert decode(result.data)[1] is None
+    assert "transparency" in result.removed
+    assert not result.lossless
     assert inspect(result.data) == ()
+    assert np.abs(pixels(result.data) - on_white(data)).max() <= tolerance
+    return result
 
 
-def test_alpha_without_hidden_pixels_is_carried_over() -> None:
-    alpha = np.full((67, 101), 77, np.uint8)
-    for data in (
-        saved(np.dstack([drawn(), alpha]), "PNG"),
-        saved(Image.merge("LA", [Image.fromarray(alpha), Image.fromarray(alpha)]), "PNG"),
-        saved(np.dstack([drawn(), alpha]), "WEBP", quality=90),
-    ):
-        result = clean(data)
+@pytest.mark.parametrize("format", ["PNG", "WEBP", "TIFF"])
+@pytest.mark.parametrize("black", [True, False])
+def test_transparency_is_flattened_onto_white(format: str, black: bool) -> None:
+    """Also where the picture is in the alpha plane alone, with black above."""
+    options = {"lossless": True, "exact": True} if format == "WEBP" else {}
+    colours = drawn() * 0 if black else drawn()
+    data = saved(np.dstack([colours, drawn()[..., 0]]), format, **options)
+    assert_flat(data)
+    hidden = np.full((67, 101), 255, np.uint8)
+    hidden[10:40, 20:60] = 0
+    result = assert_flat(saved(np.dstack([drawn(), hidden]), format, **options))
+    assert pixels(result.data)[10:40, 20:60].min() == 255
+
+
+def test_every_kind_of_transparency_is_flattened() -> None:
+    plane = Image.fromarray(drawn()[..., 0])
+    assert_flat(saved(np.dstack([drawn(), np.asarray(plane)]), "WEBP", quality=90), 40)
+    grey = assert_flat(saved(Image.merge("LA", [Image.new("L", plane.size), plane]), "PNG"))
+    assert Image.open(io.BytesIO(grey.data)).mode == "L"
+    assert_flat(saved(Image.fromarray(drawn()).quantize(16), "PNG", transparency=bytes(range(0, 240, 15))))
+    keyed = drawn()
+    keyed[:20, :20] = (9, 8, 7)
+    assert_flat(saved(keyed, "PNG", transparency=(9, 8, 7)))
+    assert_flat(saved(np.where(keyed[..., 0] == 9, 9, 200).astype(np.uint8), "PNG", transparency=9))
+
+
+@pytest.mark.parametrize("depth", [1, 2, 4, 16])
+def test_key_of_other_depths_turns_white(depth: int) -> None:
+    header = struct.pack(">IIBBBBB", 1, 2, depth, 0, 0, 0, 0)
+    high, low = (b"\x00\x90\0", b"\x00\x10\0") if depth == 16 else (b"\0\xff", b"\0\0")
+    key = {1: 1, 2: 3, 4: 15, 16: 0x9000}[depth]
+    data = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"tRNS", struct.pack(">H", key))
+    data += chunk(b"IDAT", zlib.compress(low + high)) + chunk(b"IEND", b"")
+    result = clean(data)
+    assert "transparency" in result.removed
+    assert pixels(result.data)[1, 0, 0] == 255
+    assert pixels(result.data)[0, 0, 0] < 20
+
+
+def test_opaque_alpha_is_dropped_without_loss() -> None:
+    alpha = np.full((67, 101), 255, np.uint8)
+    for format, options in (("PNG", {}), ("WEBP", {"lossless": True})):
+        result = clean(saved(np.dstack([drawn(), alpha]), format, **options))
         assert result.lossless
-        kept = decode(result.data)[1]
-        assert kept is not None
-        assert np.array_equal(kept, alpha)
-        assert inspect(result.data) == ()
-
-
-def test_keyed_transparency() -> None:
-    pixels_ = drawn()
-    pixels_[:20, :20] = (9, 8, 7)
-    result = clean(saved(pixels_, "PNG", transparency=(9, 8, 7)))
-    rgb, alpha = decode(result.data)
-    assert "hidden_pixels" in result.removed
-    assert alpha is not None
-    assert alpha[0, 0] == 0
-    assert not rgb[0, 0].any()
-    assert alpha[-1, -1] == 255
+        assert result.removed == ()
+        assert not Image.open(io.BytesIO(result.data)).has_transparency_data
+        assert np.array_equal(pixels(result.data), drawn())
 
 
 # Refusals ---------------------------------------------------------------------------------------------------
@@ -546,6 +575,130 @@ def test_overwritten_jpeg_table_is_dropped() -> None:
     result = clean(data)
     assert SECRET not in result.data
     assert inspect(result.data) == ()
+
+
+def between_scan_and_end(data: bytes, extra: bytes) -> bytes:
+    return data[:-2] + extra + data[-2:]
+
+
+def before(data: bytes, marker: bytes, extra: bytes) -> bytes:
+    at = data.index(marker)
+    return data[:at] + extra + data[at:]
+
+
+def other_first_scan() -> tuple[bytes, bytes]:
+    """A progressive picture, and the same with the coarse scan of another picture before its own."""
+    mine = saved(drawn(), "JPEG", progressive=True)
+    other = saved(drawn()[::-1, ::-1], "JPEG", progressive=True)
+    start = other.index(b"\xff\xc4")
+    end = other.index(b"\xff\xc4", other.index(b"\xff\xda"))
+    return mine, before(mine, b"\xff\xc4", other[start:end])
+
+
+RESTARTS = saved(drawn(), "JPEG", restart_marker_blocks=2)
+PROGRESSIVE, REPEATED = other_first_scan()
+INTERVALS = b"".join(segment(0xDD, SECRET[at : at + 2]) for at in range(0, 12, 2))
+STUFFED = {
+    "second jpeg in the scan": (JPEG, between_scan_and_end(JPEG, JPEG.replace(b"\xff", b"\xff\0")), ""),
+    "surplus restarts": (JPEG, between_scan_and_end(JPEG, b"\xff\xd0a\xff\xd3b"), "surplus_restart"),
+    "surplus restarts of many": (RESTARTS, between_scan_and_end(RESTARTS, b"\xff\xd5"), "surplus_restart"),
+    "huffman table": (
+        JPEG,
+        before(JPEG, b"\xff\xc4", segment(0xC4, b"\x03" + bytes(7) + b"\x0d" + bytes(8) + SECRET)),
+        "unused_table",
+    ),
+    "quantisation table": (
+        JPEG,
+        before(JPEG, b"\xff\xdb", segment(0xDB, b"\3" + SECRET.ljust(64, b"\1"))),
+        "unused_table",
+    ),
+    "intervals": (RESTARTS, before(RESTARTS, b"\xff\xdd", INTERVALS), "redundant_restart"),
+    "overwritten scan": (PROGRESSIVE, REPEATED, "repeated_scan"),
+}
+
+
+@pytest.mark.parametrize("name", STUFFED)
+def test_data_beside_the_jpeg_coefficients_is_removed(name: str) -> None:
+    plain, stuffed, seen = STUFFED[name]
+    assert np.array_equal(pixels(stuffed), pixels(plain))
+    assert clean(stuffed).data == clean(plain).data
+    assert clean(stuffed).lossless
+    assert not seen or seen in inspect(stuffed)
+    assert inspect(plain) == ()
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+@pytest.mark.parametrize(
+    "options", [{}, {"subsampling": 0}, {"subsampling": 1}, {"keep_rgb": True}, {"restart_marker_blocks": 3}, None]
+)
+def test_jpeg_coefficients_stay(progressive: bool, options: dict[str, object] | None, tmp_path: Path) -> None:
+    source = drawn()[..., 0] if options is None else drawn()
+    data = saved(source, "JPEG", quality=91, progressive=progressive, **(options or {}))
+    (tmp_path / "before.jpg").write_bytes(data)
+    (tmp_path / "after.jpg").write_bytes(clean(data).data)
+    was, now = (jpeglib.read_dct(tmp_path / name) for name in ("before.jpg", "after.jpg"))
+    for part in ("Y", "Cb", "Cr", "qt", "quant_tbl_no", "samp_factor"):
+        assert np.array_equal(getattr(was, part), getattr(now, part)), part
+    assert was.jpeg_color_space == now.jpeg_color_space
+
+
+def test_names_of_jpeg_components_hold_nothing() -> None:
+    frame, scan = JPEG.index(b"\xff\xc0"), JPEG.index(b"\xff\xda")
+    named = bytearray(JPEG)
+    named[frame + 10 : frame + 19 : 3] = named[scan + 5 : scan + 11 : 2] = b"Jan"
+    assert clean(bytes(named)).data == clean(JPEG).data
+
+
+def test_incomplete_progressive_jpeg_is_written_from_what_it_shows() -> None:
+    first_scan_ends = PROGRESSIVE.index(b"\xff\xc4", PROGRESSIVE.index(b"\xff\xda"))
+    data = PROGRESSIVE[:first_scan_ends] + PROGRESSIVE[-2:]
+    result = clean(data)
+    assert inspect(result.data) == ()
+    assert np.abs(pixels(result.data) - pixels(data)).mean() < 3
+
+
+def palette_png(palette: bytes, rows: bytes, depth: int, tail: bytes = b"") -> bytes:
+    header = struct.pack(">IIBBBBB", 1, len(rows) // 2, depth, 3, 0, 0, 0)
+    parts = [chunk(b"IHDR", header), chunk(b"PLTE", palette), chunk(b"IDAT", zlib.compress(rows) + tail)]
+    return b"\x89PNG\r\n\x1a\n" + b"".join([*parts, chunk(b"IEND", b"")])
+
+
+def test_data_beside_the_png_pixels_is_removed() -> None:
+    rows = bytes([0, 0x00, 0, 0x10] * 7)
+    padded = bytes([0, 0x0B, 0, 0x1A] * 7)
+    two = b"\1\2\3\4\5\6"
+    plain = clean(palette_png(two, rows, 4))
+    assert plain.lossless
+    assert pixels(plain.data)[:2, 0].tolist() == [[1, 2, 3], [4, 5, 6]]
+    for stuffed in (
+        palette_png(two + SECRET[:12], rows, 4),
+        palette_png(two, padded, 4),
+        palette_png(two, rows, 4, SECRET),
+    ):
+        assert clean(stuffed).data == plain.data
+    assert inspect(palette_png(two * 9, rows, 4)) == ("chunk_PLTE",)
+    assert inspect(palette_png(two, rows, 4, SECRET)) == ("hidden_data",)
+
+
+def with_tail(data: bytes, kind: bytes) -> bytes:
+    """The secret at the end of one chunk's payload."""
+    at = data.index(kind)
+    (length,) = struct.unpack_from("<I", data, at + 4)
+    tail = SECRET + SECRET[: 13 + length % 2]
+    tail += b"\0" * (len(tail) % 2 != length % 2)
+    end = at + 8 + length
+    grown = data[: at + 4] + struct.pack("<I", length + len(tail)) + data[at + 8 : end] + tail
+    grown += b"\0" * (len(tail) + length & 1) + data[end + length % 2 :]
+    return grown[:4] + struct.pack("<I", len(grown) - 8) + grown[8:]
+
+
+@pytest.mark.parametrize("kind", [b"VP8 ", b"VP8L", b"ALPH"])
+def test_data_behind_the_webp_payload_is_removed(kind: bytes) -> None:
+    alpha = saved(np.dstack([drawn(), drawn()[..., 0]]), "WEBP", quality=90)
+    plain = {b"VP8 ": WEBP, b"VP8L": WEBP_LOSSLESS, b"ALPH": alpha}[kind]
+    stuffed = with_tail(plain, kind)
+    assert SECRET in stuffed
+    assert clean(stuffed).data == clean(plain).data
 
 
 def test_inspect_reports_a_file_behind_tiff_strips() -> None:

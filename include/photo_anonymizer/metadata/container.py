@@ -25,9 +25,9 @@ class Container:
     """Pixels as stored, before orientation is applied."""
     height: int
     clean: bytes
-    """The same pixels with structural parts only."""
+    """The same pixels with structural parts only: what a decoder gets to see, never published as it is."""
     exact: bool
-    """May ``clean`` be published as it is, if the pixels need no change?"""
+    """Can this kind of file take the pixels without loss, if they need no change?"""
     kinds: frozenset[str]
     """What was found and is not in ``clean``."""
     icc: bytes = b""

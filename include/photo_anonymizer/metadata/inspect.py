@@ -12,6 +12,7 @@ import re
 import struct
 import zlib
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 
 def inspect(data: bytes) -> tuple[str, ...]:
@@ -45,12 +46,24 @@ def _walker(data: bytes) -> Iterator[str]:
 _PLAIN_JFIF = bytes.fromhex("4a46494600 0101 00 0001 0001 0000")
 _PLAIN_ADOBE = b"Adobe" + bytes.fromhex("0064 0000 0000")
 _JPEG_NAMES = {0xFE: "COM", 0xDC: "DNL", 0xDE: "DHP", 0xDF: "EXP", 0xCC: "DAC"}
+_RESTART = re.compile(rb"\xff[\xd0-\xd7]")
 _SCAN = re.compile(rb"(?:[^\xff]+|\xff\x00|\xff[\xd0-\xd7])*+")
+
+
+@dataclass
+class _JpegState:
+    frame: bytes = b""
+    interval: int | None = None
+    """Units between restart markers."""
+    unused: set[tuple[int, int]] = field(default_factory=set)
+    """(marker, table) of tables that no scan has used yet."""
+    given: set[tuple[int, int]] = field(default_factory=set)
+    """(component, place in the block) of coefficients that a scan has given."""
 
 
 def _jpeg(data: bytes) -> Iterator[str]:
     at, frames, scans = 2, 0, 0
-    tables: set[tuple[int, int]] = set()
+    state = _JpegState()
     while True:
         if data[at] != 0xFF:
             yield "stray_bytes"
@@ -68,12 +81,16 @@ def _jpeg(data: bytes) -> Iterator[str]:
             return
         at += 2 + size
         frames += code in (0xC0, 0xC1, 0xC2)
-        yield from _jpeg_segment(code, payload, tables)
+        yield from _jpeg_segment(code, payload, state)
         if code == 0xDA:
             scans += 1
-            at = _behind_scan(data, at)
+            behind = _behind_scan(data, at)
+            yield from _jpeg_scan(payload, data[at:behind], state)
+            at = behind
     if frames != 1 or scans < 1:
         yield "second_picture" if frames > 1 else "broken_container"
+    if state.unused:
+        yield "unused_table"
     if at + 2 != len(data):
         yield "trailing_data"
 
@@ -83,9 +100,9 @@ def _behind_scan(data: bytes, at: int) -> int:
     return match.end() if match else at
 
 
-def _jpeg_segment(code: int, payload: bytes, tables: set[tuple[int, int]]) -> Iterator[str]:
+def _jpeg_segment(code: int, payload: bytes, state: _JpegState) -> Iterator[str]:
     if code in (0xDB, 0xC4):
-        yield from _jpeg_tables(code, payload, tables)
+        yield from _jpeg_tables(code, payload, state.unused)
     elif code in (0xC0, 0xC1, 0xC2, 0xDA, 0xDD):
         if not _jpeg_header_fits(code, payload):
             yield "broken_container"
@@ -94,8 +111,59 @@ def _jpeg_segment(code: int, payload: bytes, tables: set[tuple[int, int]]) -> It
             yield f"segment_APP{code - 0xE0}"
     else:
         yield f"segment_{_JPEG_NAMES.get(code, 'unknown')}"
-    if code == 0xDA:
-        tables.clear()
+    if code == 0xDD:
+        if state.interval is not None:
+            yield "redundant_restart"
+        (state.interval,) = struct.unpack(">H", payload)
+    elif code in (0xC0, 0xC1, 0xC2):
+        state.frame = payload
+    elif code == 0xDA:
+        state.unused -= _jpeg_used(payload, state.frame)
+
+
+def _jpeg_used(scan: bytes, frame: bytes) -> set[tuple[int, int]]:
+    """(marker, table) of all tables that a scan uses (T.81 B.2.2, B.2.3, G.1.2)."""
+    steps = {frame[at]: frame[at + 2] for at in range(6, len(frame), 3)}
+    first, last, approximation = scan[-3:]
+    used: set[tuple[int, int]] = set()
+    for name, both in zip(scan[1:-3:2], scan[2:-3:2], strict=True):
+        used |= {(0xDB, steps.get(name, 0)), (0xDB, 0x10 | steps.get(name, 0))}
+        if first == 0 and approximation < 16:
+            used.add((0xC4, both >> 4))
+        if last > 0:
+            used.add((0xC4, 0x10 | both & 15))
+    return used
+
+
+def _jpeg_scan(scan: bytes, packed: bytes, state: _JpegState) -> Iterator[str]:
+    """Restart markers that do not fit the picture, and coefficients that an earlier scan has given already."""
+    if len(_RESTART.findall(packed)) != _jpeg_restarts(scan, state):
+        yield "surplus_restart"
+    first, last, approximation = scan[-3:]
+    if approximation < 16:
+        given = {(name, place) for name in scan[1:-3:2] for place in range(first, min(last, 63) + 1)}
+        if given & state.given:
+            yield "repeated_scan"
+        state.given |= given
+
+
+def _jpeg_restarts(scan: bytes, state: _JpegState) -> int:
+    """How many restart markers a scan must have (T.81 A.2, E.1.4)."""
+    if not state.interval:
+        return 0
+    height, width = struct.unpack_from(">HH", state.frame, 1)
+    factors = {state.frame[at]: divmod(state.frame[at + 1], 16) for at in range(6, len(state.frame), 3)}
+    widest, tallest = max(a for a, _ in factors.values()), max(d for _, d in factors.values())
+    if scan[0] == 1:
+        across, down = factors.get(scan[1], (1, 1))
+        units = _parts(_parts(width * across, widest), 8) * _parts(_parts(height * down, tallest), 8)
+    else:
+        units = _parts(width, 8 * widest) * _parts(height, 8 * tallest)
+    return _parts(units, state.interval) - 1
+
+
+def _parts(size: int, part: int) -> int:
+    return (size + part - 1) // part
 
 
 def _jpeg_header_fits(code: int, payload: bytes) -> bool:
@@ -170,7 +238,7 @@ def _png_chunk(kind: bytes, payload: bytes, header: bytes) -> Iterator[str]:
         if len(payload) != 13 or payload[8] > 8 or any(payload[10:12]) or payload[12] > 1:
             yield "broken_container"
     elif kind == b"PLTE":
-        if colour != 3 or len(payload) > 768 or len(payload) % 3:
+        if colour != 3 or len(payload) > 3 << header[8] or len(payload) % 3:
             yield "chunk_PLTE"
     elif kind == b"tRNS":
         allowed = {0: 2, 2: 6}.get(colour, 256 if colour == 3 else 0)

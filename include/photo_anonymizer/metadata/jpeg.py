@@ -1,9 +1,9 @@
-"""JPEG: keeping only what a decoder needs, without touching the compressed pixels.
+"""JPEG: keeping only what a decoder needs.
 
 Sources: ITU-T T.81 (09/92) Annex B, JFIF 1.02, Adobe TN 5116 (APP14), CIPA DC-007 (MPF), ICC.1 Annex B.4.
 
-A limit of working at container level: bits hidden inside the compressed stream itself (behind the last
-block of a scan) are kept. A picture whose faces are changed is encoded anew, and they are gone.
+``clean`` of a JPEG is for decoders and is not published: a compressed stream can hold more than its picture.
+What is published is written anew from the coefficients (:mod:`.transcode`) or from the pixels.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from photo_anonymizer.metadata import ifd
 from photo_anonymizer.metadata.container import (
@@ -27,6 +27,7 @@ MAGIC = b"\xff\xd8\xff"
 
 _SOI, _EOI, _SOS, _DQT, _DHT, _DRI, _DNL, _COM = 0xD8, 0xD9, 0xDA, 0xDB, 0xC4, 0xDD, 0xDC, 0xFE
 _FRAMES = (0xC0, 0xC1, 0xC2)
+_COLOUR_SEGMENTS = (0xE0, 0xEE)
 # Lossless, hierarchical and arithmetic-coded frames, and the arithmetic conditioning table.
 _FOREIGN = frozenset({0xC3, 0xC5, 0xC6, 0xC7, *range(0xC8, 0xD0), 0xDE, 0xDF})
 _STANDALONE = frozenset({0x01, *range(0xD0, 0xD8)})
@@ -40,6 +41,7 @@ _XMP_PREFIX = b"http://ns.adobe.com/xap/1.0/\x00"
 _XMP_MORE = b"http://ns.adobe.com/xmp/extension/\x00"
 _ICC_PREFIX = b"ICC_PROFILE\x00"
 _MPF_PREFIX = b"MPF\x00"
+_RGB_NAMES = b"RGB"
 _LARGE_THUMBNAILS = frozenset({0x010001, 0x010002, 0x010003, 0x010004, 0x010005})
 
 
@@ -63,14 +65,12 @@ class _Reading:
     jfif: bool = False
     adobe: int | None = None
     icc: dict[int, bytes] = field(default_factory=dict)
-    tables: set[tuple[int, int]] = field(default_factory=set)
-    exact: bool = True
     mpf: list[bytes] = field(default_factory=list)
     gain_map: bool = False
 
 
 def parse(data: bytes, max_pixels: int) -> Container:
-    """One JPEG picture, cleaned without re-encoding.
+    """One JPEG picture: its headers, tables and scans.
 
     :raises PhotoError: TOO_MANY_PIXELS, UNDECODABLE, UNSUPPORTED_FORMAT or SEVERAL_PICTURES.
     """
@@ -93,11 +93,53 @@ def parse(data: bytes, max_pixels: int) -> Container:
         width=width,
         height=height,
         clean=b"".join([b"\xff\xd8", _head(state), *state.body, b"\xff\xd9"]),
-        exact=state.exact and state.frame[5] in (1, 3),
+        exact=state.frame[5] in (1, 3),
         kinds=state.found.all_kinds(),
         icc=state.found.icc,
         orientation=state.found.orientation,
     )
+
+
+def frame_of(clean: bytes) -> bytes:
+    """The frame header (T.81 B.2.2) of a cleaned file."""
+    return next(one.payload for one in _until_scan(clean)[0] if one.marker in _FRAMES)
+
+
+def rebuilt(clean: bytes, fresh: bytes) -> bytes:
+    """``fresh`` with the colour segments of ``clean`` as its only others, and its components counted from 1.
+
+    The names of components are free (T.81 B.2.2), so bytes could hide there. R, G and B stay, as they tell the
+    colours of a file without colour segments.
+
+    :param fresh: a file with one scan, from a writer of our own.
+    """
+    head = [one for one in _until_scan(clean)[0] if one.marker in _COLOUR_SEGMENTS]
+    named = frame_of(clean)[6::3]
+    names = named if named == _RGB_NAMES else bytes(range(1, len(named) + 1))
+    segments, scan = _until_scan(fresh)
+    kept = [_renamed(one, names) for one in segments if one.marker in (*_FRAMES, _DQT, _DHT, _SOS)]
+    return b"".join([b"\xff\xd8", *(_written(one.marker, one.payload) for one in (*head, *kept)), scan])
+
+
+def _until_scan(data: bytes) -> tuple[list[_Segment], bytes]:
+    """The segments of a well-formed file up to its first scan header, and all that follows."""
+    found: list[_Segment] = []
+    at = 2
+    while not found or found[-1].marker != _SOS:
+        marker = data[at + 1]
+        payload, at = _payload(data, at + 2)
+        found.append(_Segment(marker, payload))
+    return found, data[at:]
+
+
+def _renamed(segment: _Segment, names: bytes) -> _Segment:
+    """A frame or scan header with all components in their order, under other names."""
+    payload = bytearray(segment.payload)
+    if segment.marker in _FRAMES:
+        payload[6::3] = names
+    elif segment.marker == _SOS:
+        payload[1 : 1 + 2 * payload[0] : 2] = names
+    return replace(segment, payload=bytes(payload))
 
 
 def _segments(data: bytes) -> Iterator[_Segment]:
@@ -153,7 +195,7 @@ def _take(state: _Reading, segment: _Segment, max_pixels: int) -> None:
     elif marker == _SOS:
         _take_scan(state, segment)
     elif marker in (_DQT, _DHT):
-        _note_tables(state, marker, segment.payload)
+        _check_tables(marker, segment.payload)
     elif 0xE0 <= marker <= 0xEF:
         _take_application(state, marker - 0xE0, segment.payload)
         return
@@ -186,19 +228,12 @@ def _take_scan(state: _Reading, segment: _Segment) -> None:
     if not state.frame or not payload or len(payload) != 4 + 2 * payload[0]:
         raise undecodable("a broken JPEG scan header")
     state.scans += 1
-    state.tables.clear()
 
 
-def _note_tables(state: _Reading, marker: int, payload: bytes) -> None:
-    """Check that a table segment is exactly as long as its tables, and that none is defined in vain.
-
-    A table that is overwritten before any scan uses it carries nothing but hidden bytes.
-    """
+def _check_tables(marker: int, payload: bytes) -> None:
+    """A table segment must be exactly as long as its tables."""
     at = 0
     while at < len(payload):
-        key = (marker, payload[at])
-        state.exact = state.exact and key not in state.tables
-        state.tables.add(key)
         if marker == _DQT:
             at += 1 + 64 * (2 if payload[at] >> 4 else 1)
         else:

@@ -37,6 +37,7 @@ _TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 _PLAIN = ("L", "LA", "RGB", "RGBA")
+_SIMPLER = {"1": "L", "La": "LA", "RGBa": "RGBA", "RGBX": "RGB", "YCbCr": "RGB"}
 
 
 def opened(format: str, clean: bytes) -> Image.Image:
@@ -55,8 +56,8 @@ def opened(format: str, clean: bytes) -> Image.Image:
 def upright(box: Container) -> tuple[Image.Image, bool, bool]:
     """The picture of a container as it is meant to be seen.
 
-    :return: mode L, LA, RGB or RGBA; whether the pixels differ from those in ``box.clean``; whether something
-        was hidden under fully transparent pixels.
+    :return: mode L or RGB; whether the pixels differ from those in ``box.clean``; whether any of them was not
+        fully opaque.
     :raises PhotoError: UNDECODABLE or UNSUPPORTED_FORMAT.
     """
     stored = opened(box.format, box.clean)
@@ -65,15 +66,15 @@ def upright(box: Container) -> tuple[Image.Image, bool, bool]:
     try:
         plain = _eight_bits(stored, box)
         plain, converted = to_srgb(plain, box.icc)
-        plain, hidden = _without_hidden(plain)
+        plain, transparent = _on_white(plain)
         if box.orientation != 1:
             plain = plain.transpose(_TURNS[box.orientation])
     except PhotoError:
         raise
     except Exception:  # noqa: BLE001 - as above: also assertions inside Pillow
         raise undecodable("the pixels cannot be converted") from None
-    changed = converted or hidden or box.orientation != 1 or stored.mode not in (*_PLAIN, "P", "PA")
-    return plain, changed, hidden
+    changed = converted or transparent or box.orientation != 1 or stored.mode not in (*_PLAIN, "P", "PA")
+    return plain, changed, transparent
 
 
 def _eight_bits(picture: Image.Image, box: Container) -> Image.Image:
@@ -81,24 +82,28 @@ def _eight_bits(picture: Image.Image, box: Container) -> Image.Image:
     mode = picture.mode
     if mode.startswith("I;16"):
         return _from_16_bits(picture, box)
-    if mode in ("P", "PA", *_PLAIN):
-        return _with_keyed_alpha(picture)
+    if picture.has_transparency_data or mode in ("P", "PA", *_PLAIN):
+        return _with_keyed_alpha(picture, box)
     if mode == "CMYK":
         return picture
-    simpler = {"1": "L", "La": "LA", "RGBa": "RGBA", "RGBX": "RGB", "YCbCr": "RGB"}.get(mode)
+    simpler = _SIMPLER.get(mode)
     if simpler is None:
         raise unsupported("pixels that are not 1 to 16 bit whole numbers")
     return picture.convert(simpler)
 
 
-def _with_keyed_alpha(picture: Image.Image) -> Image.Image:
+def _with_keyed_alpha(picture: Image.Image, box: Container) -> Image.Image:
     """Palettes and keyed transparency resolved; plain pictures as they are."""
+    key = picture.info.get("transparency")
+    if picture.mode == "L" and isinstance(key, int) and box.depth < 8:
+        # Pillow scales grey of 2 and 4 bits to 8, but not its key (PNG sections 11.3.1.1 and 13.12).
+        picture.info["transparency"] = key * 255 // ((1 << box.depth) - 1)
     transparent = picture.has_transparency_data
     if picture.mode in ("P", "PA"):
         return picture.convert("RGBA" if transparent else "RGB")
-    if transparent and picture.mode in ("L", "RGB"):
-        return picture.convert("LA" if picture.mode == "L" else "RGBA")
-    return picture
+    if transparent and picture.mode in ("1", "L", "RGB"):
+        return picture.convert("RGBA" if picture.mode == "RGB" else "LA")
+    return picture.convert(_SIMPLER.get(picture.mode, picture.mode))
 
 
 def _from_16_bits(picture: Image.Image, box: Container) -> Image.Image:
@@ -113,14 +118,18 @@ def _from_16_bits(picture: Image.Image, box: Container) -> Image.Image:
     return result
 
 
-def _without_hidden(picture: Image.Image) -> tuple[Image.Image, bool]:
-    """Black under fully transparent pixels, where a face could lie that nobody sees."""
+def _on_white(picture: Image.Image) -> tuple[Image.Image, bool]:
+    """The picture as a viewer shows it on white, without alpha, and whether any pixel was not fully opaque.
+
+    An alpha plane can hold a picture of its own, and the colours below it another one: neither may be
+    published unseen by the detectors.
+    """
     if picture.mode not in ("LA", "RGBA"):
         return picture, False
-    values = np.asarray(picture)
-    unseen = values[..., -1] == 0
-    if not values[unseen].any():
-        return picture, False
-    blackened = values.copy()
-    blackened[unseen] = 0
-    return Image.fromarray(blackened, picture.mode), True
+    alpha = picture.getchannel("A")
+    colours = picture.convert("L" if picture.mode == "LA" else "RGB")
+    if alpha.getextrema() == (255, 255):
+        return colours, False
+    white = Image.new(colours.mode, colours.size, "white")
+    white.paste(colours, mask=alpha)
+    return white, True

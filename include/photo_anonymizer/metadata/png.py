@@ -1,6 +1,9 @@
 """PNG: keeping only header, palette, transparency and pixels.
 
 Source: PNG specification, third edition (W3C, 2025), sections 5, 10 and 11.
+
+``clean`` of a PNG is for the decoder and is not published: palette entries, padding bits and the packed stream
+can hold more than the picture. What is published is always written anew from the pixels.
 """
 
 from __future__ import annotations
@@ -70,7 +73,7 @@ class _Reading:
 
 
 def parse(data: bytes, max_pixels: int) -> Container:
-    """One PNG picture, cleaned without re-encoding.
+    """One PNG picture: header, palette, transparency and pixels, for the decoder.
 
     ``gAMA``, ``cHRM`` and ``cICP`` are dropped and the pixels taken as sRGB: cameras and editors that mean
     other colours embed a profile. Colours keyed transparent in a 16 bit RGB picture become opaque.
@@ -98,7 +101,7 @@ def parse(data: bytes, max_pixels: int) -> Container:
         width=header.width,
         height=header.height,
         clean=_written(header, state),
-        exact=not surplus and (header.depth == 8 or header.colour == 3),
+        exact=header.depth == 8 or header.colour == 3,
         kinds=state.found.all_kinds(),
         icc=state.found.icc,
         orientation=state.found.orientation,

@@ -1,6 +1,9 @@
 """WebP: keeping only the compressed picture and its alpha plane.
 
 Source: RFC 9649 sections 2 (container), 3 (lossless bitstream) and RFC 6386 section 9.1 (lossy header).
+
+``clean`` of a WebP is for the decoder and is not published: bytes can follow the picture inside the payloads.
+What is published is always written anew from the pixels.
 """
 
 from __future__ import annotations
@@ -22,7 +25,7 @@ def is_lossless(data: bytes) -> bool:
 
 
 def parse(data: bytes, max_pixels: int) -> Container:
-    """One WebP picture, cleaned without re-encoding.
+    """One WebP picture: its compressed pixels and its alpha plane, for the decoder.
 
     :raises PhotoError: TOO_MANY_PIXELS, UNDECODABLE or SEVERAL_PICTURES.
     """
@@ -44,7 +47,7 @@ def parse(data: bytes, max_pixels: int) -> Container:
         width=width,
         height=height,
         clean=_written(parts, width, height),
-        exact=True,
+        exact=b"VP8L" in parts,
         kinds=found.all_kinds(),
         icc=found.icc,
         orientation=found.orientation,
