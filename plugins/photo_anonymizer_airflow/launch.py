@@ -62,11 +62,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (PhotoAnonymizerError, OSError) as error:
         print(f"anonymize: {error}", file=sys.stderr)
         return EXIT_FAILED
+    published = _versions(config)
     try:
         _stop_like_ctrl_c(signal.SIGTERM, signal.SIGHUP)
         return _run(config, console)
     except KeyboardInterrupt:
-        print("anonymize: stopped; look into releases/ for whether this run had published already", file=sys.stderr)
+        new = ", ".join(sorted(_versions(config) - published))
+        print(
+            f"anonymize: stopped; {f'published before that: {new}' if new else 'nothing was published'}",
+            file=sys.stderr,
+        )
         return EXIT_FAILED
     except OSError as error:
         print(f"anonymize: {error}", file=sys.stderr)
@@ -81,6 +86,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     add_run_arguments(parser)
     return parser
+
+
+def _versions(config: RunConfig) -> set[str]:
+    return {path.name for path in (Path(config.out) / "releases" / config.dataset).glob("v*")}
 
 
 def _check_icon(config: RunConfig) -> None:
