@@ -10,12 +10,9 @@ from photo_anonymizer.config import MethodName, RunConfig
 from photo_anonymizer.detection.stage import STAGE as DETECT
 from photo_anonymizer.detection.stage import detect_faces
 from photo_anonymizer.errors import PhotoAnonymizerError
-from photo_anonymizer.escalation import STAGE as MEASURE
 from photo_anonymizer.escalation import Measured, measure_and_escalate
-from photo_anonymizer.gate.stage import STAGE as GATE
 from photo_anonymizer.gate.stage import pass_gate
 from photo_anonymizer.ingest.stage import SHARDS, ingest, plan_shards
-from photo_anonymizer.ingest.stage import STAGE as INGEST
 from photo_anonymizer.metadata.stage import STAGE as STRIP
 from photo_anonymizer.metadata.stage import strip_metadata
 from photo_anonymizer.methods.ladder import choose_method
@@ -34,7 +31,6 @@ from photo_anonymizer.sources import check_apart, check_source
 
 PHOTO_STAGES = (STRIP, DETECT, ANONYMIZE, RESIDUAL, RENDER, EMBED)
 """Stages that work shard by shard, in order."""
-ALL_STAGES = (INGEST, *PHOTO_STAGES, MEASURE, GATE)
 
 METHOD_NAMES: tuple[MethodName, ...] = get_args(MethodName)
 
