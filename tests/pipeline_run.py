@@ -11,9 +11,8 @@ from PIL import Image
 from skimage import data
 
 from photo_anonymizer.config import RunConfig, load_config
-from photo_anonymizer.ingest.stage import ingest, plan_shards
 from photo_anonymizer.runfolder import RunFolder
-from photo_anonymizer.stages import ANONYMIZE, PHOTO_STAGES, collect, run_shard_stage, start_run
+from photo_anonymizer.stages import run_photo_stages, start_run
 
 
 def located() -> Image.Exif:
@@ -45,13 +44,7 @@ def small_config(root: Path, **changes: Any) -> RunConfig:
 def rendered_and_attacked(config: RunConfig, run_id: str = "run-1") -> RunFolder:
     """A run up to the stage before measuring."""
     run = start_run(config, run_id)
-    ingest(run)
-    shards = plan_shards(run)
-    for stage in PHOTO_STAGES:
-        for shard in shards:
-            run_shard_stage(run, stage, shard)
-        if stage == ANONYMIZE:
-            collect(run, shards)
+    run_photo_stages(run)
     return run
 
 

@@ -39,7 +39,7 @@ def check(config: RunConfig, run: RunFolder) -> None:
     :raises DatasetBusyError: another run is at work.
     """
     holder = _read(Vault.of(config))
-    if holder and holder["folder"] != run.path.name and _alive(holder, run):
+    if holder and holder["folder"] != run.path.name and _alive(holder, run.path.parent):
         raise DatasetBusyError(
             f"another run works on the dataset {config.dataset!r}; wait for it to end or, if it is dead, free the "
             f"dataset with: photo-anonymizer abandon --out FOLDER --dataset {config.dataset}"
@@ -70,7 +70,7 @@ def abandon(config: RunConfig) -> int:
     workspace = Path(config.out).absolute() / "workspace" / config.dataset
     with vault.locked():
         holder = _read(vault)
-        if holder and holder["pid"] and _alive(holder, RunFolder(workspace / "none")):
+        if holder and holder["pid"] and _alive(holder, workspace):
             raise DatasetBusyError("the run that holds this dataset is alive; stop it first")
         folders = [path for path in workspace.glob("*") if path.is_dir()]
         for folder in folders:
@@ -81,8 +81,8 @@ def abandon(config: RunConfig) -> int:
     return len(folders)
 
 
-def _alive(holder: dict[str, Any], run: RunFolder) -> bool:
-    if not (run.path.parent / holder["folder"]).is_dir():
+def _alive(holder: dict[str, Any], workspace: Path) -> bool:
+    if not (workspace / holder["folder"]).is_dir():
         return False
     if holder["pid"] is None or holder["host"] != socket.gethostname():
         return True

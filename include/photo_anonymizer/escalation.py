@@ -18,7 +18,7 @@ from photo_anonymizer.model.patch import FACE_LAYER, Patch, load_patches, save_p
 from photo_anonymizer.model.record import PhotoRecord, Reason
 from photo_anonymizer.reid.measure import Attack, empty_embeddings, linked, measure
 from photo_anonymizer.reid.stage import STAGE as EMBED
-from photo_anonymizer.reid.stage import embed, embeddings_folder, load_recogniser, read_pairs, write_pairs
+from photo_anonymizer.reid.stage import chips_of, embeddings_folder, load_recogniser, read_pairs, write_pairs
 from photo_anonymizer.render.stage import render_photo
 from photo_anonymizer.runfolder import WHOLE, RunFolder, StageOutput
 from photo_anonymizer.threads import threads_each
@@ -125,7 +125,8 @@ class _Loop:
         picture = f"{name}{Path(record.file).suffix}"
         (output.folder / picture).write_bytes(data)
         known = read_pairs(self.folder, [record])
-        write_pairs(self.folder, record, known.original, known.mirrored, embed(data, record.faces, self.recogniser))
+        after = self.recogniser.embed(chips_of(data, record.faces, self.recogniser))
+        write_pairs(self.folder, record, known.original, known.mirrored, after)
         self.records[photo_id] = record.with_(
             file=output.relative(picture),
             attacked_sha256=sha256_of(data),

@@ -93,18 +93,23 @@ def run_all(config: RunConfig, run_id: str) -> Exported:
     """
     run = start_run(config, run_id)
     try:
-        ingest(run)
-        shards = plan_shards(run)
-        for stage in PHOTO_STAGES:
-            for shard in shards:
-                run_shard_stage(run, stage, shard)
-            if stage == ANONYMIZE:
-                collect(run, shards)
+        run_photo_stages(run)
         measure(run)
         pass_gate(run)
         return export_release(run)
     finally:
         close_run(run)
+
+
+def run_photo_stages(run: RunFolder) -> None:
+    """Everything before the run is judged as a whole: ingest, then the photo stages, shard by shard."""
+    ingest(run)
+    shards = plan_shards(run)
+    for stage in PHOTO_STAGES:
+        for shard in shards:
+            run_shard_stage(run, stage, shard)
+        if stage == ANONYMIZE:
+            collect(run, shards)
 
 
 def measure(run: RunFolder) -> Measured:

@@ -64,24 +64,23 @@ def embed_faces(run: RunFolder, shard: str, previous: str) -> list[PhotoRecord]:
         started = time.monotonic()
         rendered = (run.path / record.file).read_bytes()
         if record.faces:
-            original = (run.path / originals[record.photo_id]).read_bytes()
+            original = chips_of((run.path / originals[record.photo_id]).read_bytes(), record.faces, recogniser)
             write_pairs(
                 folder,
                 record,
-                embed(original, record.faces, recogniser),
-                embed(original, record.faces, recogniser, mirrored=True),
-                embed(rendered, record.faces, recogniser),
+                recogniser.embed(original),
+                recogniser.embed(original[:, :, ::-1]),
+                recogniser.embed(chips_of(rendered, record.faces, recogniser)),
             )
         return record.with_(attacked_sha256=sha256_of(rendered)).timed(attack=time.monotonic() - started)
 
     return run_photo_stage(run, STAGE, previous, shard, work)
 
 
-def embed(photo: bytes, faces: Sequence[Face], recogniser: Recogniser, *, mirrored: bool = False) -> Embeddings:
-    """Embeddings of the given faces in a picture file's content, or of their mirror images: float32 (n, D)."""
+def chips_of(photo: bytes, faces: Sequence[Face], recogniser: Recogniser) -> Pixels:
+    """The given faces of a picture file's content as the recogniser wants them: uint8 (n, side, side, 3)."""
     rgb, _ = decode(photo)
-    chips = np.stack([chip_of(rgb, face, recogniser) for face in faces])
-    return recogniser.embed(chips[:, :, ::-1] if mirrored else chips)
+    return np.stack([chip_of(rgb, face, recogniser) for face in faces])
 
 
 def chip_of(rgb: Pixels, face: Face, recogniser: Recogniser) -> Pixels:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from pathlib import Path
 
 import bagit
 
 from photo_anonymizer.errors import ReleaseError
+from photo_anonymizer.imagefile import sha256_of
 from photo_anonymizer.metadata.inspect import inspect
 from photo_anonymizer.release import audit, tables
 from photo_anonymizer.vault import Vault
@@ -62,7 +62,7 @@ def _check_tables(data: Path, photos: list[dict[str, object]], faces: list[dict[
 
 def _check_photo(path: Path, sha256: str) -> None:
     content = path.read_bytes()
-    if hashlib.sha256(content).hexdigest() != sha256:
+    if sha256_of(content) != sha256:
         raise ReleaseError(f"{path.name} is not the file that photos.parquet names")
     if found := inspect(content):
         raise ReleaseError(f"{path.name} carries more than its pixels: {', '.join(found)}")
