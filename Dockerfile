@@ -43,9 +43,9 @@ RUN photo-anonymizer models --prepare
 FROM ${PYTHON_IMAGE} AS runtime
 
 # tini: reaps children and passes signals on. curl: health checks. libgomp1: OpenMP. OpenCV is the headless build,
-# so no libgl.
+# so no libgl. libimage-exiftool-perl: exiftool, the second reader of every file before it is published.
 RUN apt-get update \
-    && apt-get install --yes --no-install-recommends ca-certificates curl libgomp1 tini \
+    && apt-get install --yes --no-install-recommends ca-certificates curl libgomp1 libimage-exiftool-perl tini \
     && rm -rf /var/lib/apt/lists/* \
     && groupadd --gid 50000 airflow \
     && useradd --uid 50000 --gid 50000 --create-home --shell /usr/sbin/nologin airflow

@@ -40,7 +40,8 @@ def ran(monkeypatch):
 
     def run_all(config, _run_id):
         asked.append(config)
-        return {"released": 3, "held": 2, "rejected": 1, "release": "/r/v0001", "version": "v0001"}
+        counts = {"released": 3, "carried_over": 1, "held": 2, "rejected": 1}
+        return {**counts, "release": "/r/v0001", "version": "v0001", "unchanged": False}
 
     monkeypatch.setattr(stages, "run_all", run_all)
     return asked
@@ -58,7 +59,7 @@ def usage(*arguments: object) -> None:
 def test_a_run_prints_counts_release_and_report(photos, tmp_path, ran, capsys):
     assert main(["run", str(photos), "--out", str(tmp_path / "out"), "--method", "blur"]) == 0
     assert capsys.readouterr().out.splitlines() == [
-        "released 3, held 2, rejected 1",
+        "released 3 (1 taken over from earlier versions), held 2, rejected 1",
         "release: /r/v0001",
         "report:  /r/v0001/data/report.html",
     ]
@@ -261,3 +262,28 @@ def test_there_may_be_nothing_to_abandon(config, tmp_path, capsys):
     Vault.of(config())
     assert main(["abandon", "--out", str(tmp_path / "out")]) == 0
     assert "of 0 runs" in capsys.readouterr().out
+
+
+# versions and withdraw
+
+
+@pytest.fixture
+def published(tmp_path) -> list[str]:
+    """Arguments that name a dataset with one version."""
+    folder = tmp_path / "out/releases/photos/v0001/data"
+    folder.mkdir(parents=True)
+    Vault.of(cli.load_config({"source": "-", "out": str(tmp_path / "out")}))
+    return ["--out", str(tmp_path / "out")]
+
+
+def test_a_version_that_is_not_as_published_is_listed_as_such(published, capsys):
+    assert main(["versions", *published]) == 0
+    assert capsys.readouterr().out == "v0001  not as it was published\n"
+
+
+def test_a_version_can_be_withdrawn_once(published, tmp_path, capsys):
+    assert main(["withdraw", "v0001", *published]) == 0
+    assert "v0001 is deleted" in capsys.readouterr().out
+    assert list((tmp_path / "out/releases/photos").iterdir()) == []
+    assert main(["withdraw", "v0001", *published]) == 2
+    assert "photo-anonymizer versions" in capsys.readouterr().err

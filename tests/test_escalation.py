@@ -63,10 +63,10 @@ def test_a_face_left_clear_is_found_and_covered_by_a_stronger_step(run: RunFolde
     record = record_of(run, photo_id)
     assert record.pending
     assert record.escalations == {"f0000": 1}
-    before, _ = load(
+    before = load(
         run.path / next(item.file for item in run.records("strip_metadata", "0000") if item.photo_id == photo_id)
     )
-    after, _ = load(run.path / record.file)
+    after = load(run.path / record.file)
     box = record.faces[0].box.cover((before.shape[1], before.shape[0]))
     assert box is not None
     assert np.abs(before[box.slices].astype(int) - after[box.slices]).mean() > 10

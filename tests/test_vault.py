@@ -12,6 +12,7 @@ import pytest
 
 from photo_anonymizer.errors import PhotoAnonymizerError
 from photo_anonymizer.model.record import PhotoRecord, Reason
+from photo_anonymizer.provenance import Stamp
 from photo_anonymizer.vault import Vault, ledger_row, photo_id_of
 
 
@@ -25,7 +26,9 @@ def mode(path: Path) -> int:
 
 
 def row(uri: str = "file:///a.jpg", run_id: str = "one", **record) -> dict:
-    return ledger_row(PhotoRecord(photo_id="p", source_uri=uri).stopped(Reason.NOT_FINISHED).with_(**record), run_id)
+    return ledger_row(
+        PhotoRecord(photo_id="p", source_uri=uri).stopped(Reason.NOT_FINISHED).with_(**record), Stamp(run_id)
+    )
 
 
 def face(face_id: str = "f0", **changes) -> dict:
@@ -137,6 +140,12 @@ def test_a_row_comes_back_as_it_was(vault):
         "detail": "",
         "version": None,
         "output": None,
+        "source": "",
+        "basis": "",
+        "configuration": "",
+        "software": "",
+        "updated_at": "",
+        "metadata_found": [],
     }
 
 

@@ -70,6 +70,15 @@ def _parser() -> argparse.ArgumentParser:
     queue.add_argument("--decide", nargs=3, metavar=("PHOTO_ID", "FACE_ID", "VERDICT"), help="face or not_a_face")
     queue.set_defaults(command=_review)
 
+    listed = commands.add_parser("versions", help="published versions; which hold photos that are gone at the source")
+    _dataset_arguments(listed)
+    listed.set_defaults(command=_versions)
+
+    withdraw = commands.add_parser("withdraw", help="delete a published version for good")
+    withdraw.add_argument("version", help="such as v0001")
+    _dataset_arguments(withdraw)
+    withdraw.set_defaults(command=_withdraw)
+
     abandon = commands.add_parser("abandon", help="free a dataset whose run is dead, delete all its intermediate files")
     _dataset_arguments(abandon)
     abandon.set_defaults(command=_abandon)
@@ -86,7 +95,12 @@ def _run(arguments: argparse.Namespace) -> int:
 
     os.environ.setdefault(claim.OWNER_VARIABLE, str(os.getpid()))
     exported = run_all(run_config(arguments), new_run_id())
-    print(f"released {exported['released']}, held {exported['held']}, rejected {exported['rejected']}")
+    if exported["unchanged"]:
+        print("nothing is new: no version was made")
+    print(
+        f"released {exported['released']} ({exported['carried_over']} taken over from earlier versions), "
+        f"held {exported['held']}, rejected {exported['rejected']}"
+    )
     print(f"release: {exported['release']}")
     print(f"report:  {Path(exported['release']) / 'data' / 'report.html'}")
     return EXIT_DONE
@@ -132,6 +146,24 @@ def _review(arguments: argparse.Namespace) -> int:
         place = f"{row['x']:.0f},{row['y']:.0f} {row['width']:.0f}×{row['height']:.0f} px"
         print(f"{row['photo_id']} {row['face_id']} {place} score {row['score']:.2f}")
     print(f"{len(waiting)} faces wait")
+    return EXIT_DONE
+
+
+def _versions(arguments: argparse.Namespace) -> int:
+    from photo_anonymizer.release.withdraw import list_versions
+
+    for version in list_versions(_known_dataset(arguments)):
+        photos = "not as it was published" if version.photos is None else f"{version.photos} photos"
+        gone = f", {version.deleted_at_source} deleted at the source since" if version.deleted_at_source else ""
+        print(f"{version.name}  {photos}{gone}")
+    return EXIT_DONE
+
+
+def _withdraw(arguments: argparse.Namespace) -> int:
+    from photo_anonymizer.release.withdraw import withdraw
+
+    photos = withdraw(_known_dataset(arguments), arguments.version)
+    print(f"{arguments.version} is deleted; {photos} photos are published nowhere now")
     return EXIT_DONE
 
 

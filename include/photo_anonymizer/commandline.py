@@ -13,10 +13,12 @@ from photo_anonymizer.errors import ConfigError
 from photo_anonymizer.samples import sample_photos
 from photo_anonymizer.sources import is_local
 
+PHOTOS = "folder, archive (.zip, .tar), list of URLs (.csv, .parquet) or an fsspec URL; without it, sample photos"
+
 
 def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     """PHOTOS and the options of a run."""
-    parser.add_argument("photos", nargs="?", metavar="PHOTOS", help="folder or fsspec URL; without it, sample photos")
+    parser.add_argument("photos", nargs="?", metavar="PHOTOS", help=PHOTOS)
     parser.add_argument("--out", metavar="FOLDER", help="holds workspace/, vault/ and releases/ (default: ./out)")
     parser.add_argument("--dataset", metavar="NAME", help="name of the collection (default: photos)")
     parser.add_argument("--method", metavar="METHOD", help="auto, blur, pixelate or mask (default: auto)")

@@ -33,7 +33,67 @@ class IngestConfig(_Section):
     max_megapixels: float = Field(
         120, gt=0, le=1000, description="Larger pictures are rejected before they are decoded (megapixels)."
     )
+    max_decode_s: float = Field(
+        45, gt=0, le=3600, description="A picture that is not decoded after this time is rejected (seconds)."
+    )
+    max_decode_mb: int = Field(
+        4096, ge=512, le=1_000_000, description="Memory that decoding one picture may take (megabytes)."
+    )
+    several_pictures: Literal["split", "hold"] = Field(
+        "split",
+        description="Files with several pictures (animations, pages, stereo pairs): every picture becomes a photo of "
+        "its own, or the file is held.",
+    )
+    max_frames: int = Field(100, ge=1, le=10_000, description="Files with more pictures than this are held.")
+    max_archive_files: int = Field(
+        200_000, ge=1, le=10_000_000, description="Archives with more members than this are refused."
+    )
+    max_archive_ratio: float = Field(
+        200,
+        ge=2,
+        le=10_000,
+        description="Members of an archive that unpack to more than so many times their size are rejected unread.",
+    )
+    incremental: bool = Field(
+        True,
+        description="Take over what an earlier version holds, if neither photo, configuration, software nor decisions "
+        "have changed, and work only on the rest.",
+    )
     shard_size: int = Field(100, ge=1, le=1000, description="Photos a task works on; smaller means finer retries.")
+
+
+class MetadataConfig(_Section):
+    """Metadata: what a published file may carry, and how it is written."""
+
+    output_format: Literal["same", "jpeg", "png", "webp"] = Field(
+        "same",
+        description="Format of the published files. 'same' keeps the input's where it can be written clean (JPEG, PNG, "
+        "WebP, TIFF, AVIF); GIF and BMP become PNG, HEIC and JPEG 2000 become JPEG.",
+    )
+    quality: int = Field(92, ge=50, le=100, description="Quality of lossy files whose input has no setting to follow.")
+    reencode: bool = Field(
+        False,
+        description="Write every file anew from its pixels with this project's own settings, also where it could stay "
+        "as it is: removes quantisation tables that hint at a camera.",
+    )
+    keep_capture_year: bool = Field(
+        False, description="Publish the year in which a photo was taken, in photos.parquet (never in the file)."
+    )
+    keep_exposure: bool = Field(
+        False,
+        description="Publish the exposure in whole stops (exposure value at ISO 100), in the table photos.parquet.",
+    )
+    second_reader: Literal["auto", "require", "off"] = Field(
+        "auto",
+        description="exiftool reads every file before it is published: where it is installed, always (without it no "
+        "run starts), or never.",
+    )
+
+    @property
+    def kept(self) -> list[str]:
+        """The allow-list: what is published of a photo's metadata, as columns of photos.parquet."""
+        allowed = {"capture_year": self.keep_capture_year, "exposure_ev": self.keep_exposure}
+        return [name for name, wanted in allowed.items() if wanted]
 
 
 class DetectionConfig(_Section):
@@ -214,7 +274,9 @@ class RunConfig(_Section):
     :raises ValueError: (pydantic) anything that is not usable; use :func:`load_config` for one readable sentence.
     """
 
-    source: str = Field(min_length=1, description="Folder or fsspec URL with the photos, read recursively.")
+    source: str = Field(
+        min_length=1, description="Folder, archive (.zip, .tar), list (.csv, .parquet) or fsspec URL with the photos."
+    )
     out: str = Field("out", min_length=1, description="Folder that holds workspace/, vault/ and releases/.")
     dataset: str = Field(
         "photos",
@@ -229,6 +291,7 @@ class RunConfig(_Section):
     )
     workers: int = Field(2, ge=1, le=64, description="Photos that one task works on at the same time.")
     ingest: IngestConfig = IngestConfig()
+    metadata: MetadataConfig = MetadataConfig()
     detection: DetectionConfig = DetectionConfig()
     region: RegionConfig = RegionConfig()
     blur: BlurConfig = BlurConfig()

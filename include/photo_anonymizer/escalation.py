@@ -121,7 +121,7 @@ class _Loop:
         name = f"{photo_id}-{sum(rungs.values()) + sum(record.escalations.values())}"
         edits = self._repatch(record, original, {face_id: steps[rung] for face_id, rung in rungs.items()}, output)
         save_patches(output.folder / f"{name}.npz", edits)
-        data, _, _ = render_photo(original, edits, record.format)
+        data, _, _ = render_photo(original, edits, record)
         picture = f"{name}{Path(record.file).suffix}"
         (output.folder / picture).write_bytes(data)
         known = read_pairs(self.folder, [record])
@@ -138,7 +138,7 @@ class _Loop:
         self, record: PhotoRecord, original: bytes, steps: dict[str, Step], output: StageOutput
     ) -> list[Patch]:
         """The photo's edits with those of the given faces made anew; a face without an edit is given one."""
-        rgb, _ = decode(original)
+        rgb = decode(original)
         edits = [edit for path in record.patches for edit in load_patches(self._path(path, output))]
         kept = [edit for edit in edits if not (edit.layer == FACE_LAYER and edit.face_id in steps)]
         for face in record.faces:

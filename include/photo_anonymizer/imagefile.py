@@ -7,13 +7,15 @@ from pathlib import Path
 
 from photo_anonymizer.metadata.decode import decode
 from photo_anonymizer.metadata.encode import encode
-from photo_anonymizer.model.pixels import Alpha, Pixels
+from photo_anonymizer.metadata.profiles import profile_in
+from photo_anonymizer.metadata.strip import count_pictures
+from photo_anonymizer.model.pixels import Pixels
 
-__all__ = ["decode", "encode", "load", "sha256_of"]
+__all__ = ["count_pictures", "decode", "encode", "load", "profile_in", "sha256_of"]
 
 
-def load(path: Path) -> tuple[Pixels, Alpha | None]:
-    """(rgb uint8 (H, W, 3), alpha uint8 (H, W) or None) of a stripped or rendered photo.
+def load(path: Path) -> Pixels:
+    """rgb uint8 (H, W, 3) of a stripped or rendered photo.
 
     :raises PhotoError: it cannot be decoded.
     """

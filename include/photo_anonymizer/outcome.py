@@ -10,7 +10,7 @@ from photo_anonymizer.files import read_json, write_json
 from photo_anonymizer.runfolder import RunFolder
 from photo_anonymizer.vault import Vault
 
-Ending = Literal["released", "refused", "failed"]
+Ending = Literal["released", "unchanged", "refused", "failed"]
 
 
 def note(config: RunConfig, run: RunFolder, ending: Ending, message: str = "", **facts: Any) -> None:

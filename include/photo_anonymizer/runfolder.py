@@ -7,9 +7,10 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -105,10 +106,14 @@ class RunFolder:
 
         :raises PhotoAnonymizerError: the stage has no result for this shard.
         """
+        return list(self.iter_records(stage, shard))
+
+    def iter_records(self, stage: str, shard: str = WHOLE) -> Iterator[PhotoRecord]:
+        """As :meth:`records`, one by one: a whole collection need not fit into memory."""
         path = self.stage(stage, shard) / MANIFEST
         if not path.is_file():
             raise PhotoAnonymizerError(f"the stage {stage!r} has no result for shard {shard!r}; run it first")
-        return [PhotoRecord.model_validate(row) for row in read_json(path)]
+        yield from _read_manifest(path)
 
     def all_records(self, stage: str) -> list[PhotoRecord]:
         """The photos of all shards of a stage, in the shards' order."""
@@ -147,6 +152,25 @@ class StageOutput:
         """Path of a file of this stage relative to the run folder, as records carry it."""
         return f"{self.prefix}/{name}"
 
-    def write_records(self, records: Sequence[PhotoRecord]) -> None:
-        """Writes the manifest; the last thing a stage does."""
-        write_json(self.folder / MANIFEST, [record.model_dump(mode="json") for record in records])
+    def records(self) -> Iterator[PhotoRecord]:
+        """What :meth:`write_records` wrote, one by one."""
+        return _read_manifest(self.folder / MANIFEST)
+
+    def write_records(self, records: Iterable[PhotoRecord]) -> None:
+        """Writes the manifest, a JSON array with a record a line; the last thing a stage does."""
+        descriptor = os.open(self.folder / MANIFEST, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+            separator = "[\n"
+            for record in records:
+                stream.write(separator + record.model_dump_json(exclude_defaults=True))
+                separator = ",\n"
+            stream.write("[]\n" if separator == "[\n" else "\n]\n")
+            stream.flush()
+            os.fsync(stream.fileno())
+
+
+def _read_manifest(path: Path) -> Iterator[PhotoRecord]:
+    with path.open(encoding="utf-8") as lines:
+        for line in lines:
+            if line.startswith("{"):
+                yield PhotoRecord.model_validate_json(line.rstrip("\n,"))

@@ -13,6 +13,7 @@ from photo_anonymizer.errors import PhotoAnonymizerError
 from photo_anonymizer.escalation import Measured, measure_and_escalate
 from photo_anonymizer.gate.stage import pass_gate
 from photo_anonymizer.ingest.stage import SHARDS, ingest, plan_shards
+from photo_anonymizer.metadata import exiftool
 from photo_anonymizer.metadata.stage import STAGE as STRIP
 from photo_anonymizer.metadata.stage import strip_metadata
 from photo_anonymizer.methods.ladder import choose_method
@@ -45,6 +46,7 @@ def start_run(config: RunConfig, run_id: str) -> RunFolder:
     """
     check_source(config.source)
     check_apart(config.source, config.out)
+    exiftool.check(config)
     weights.prepare_all()
     if config.mask.shape == "icon" and config.mask.icon:
         user_icon(config.mask.icon)
@@ -123,7 +125,7 @@ def close_run(run: RunFolder) -> None:
     config = run.config
     claim.give_back(config, run)
     ending = (outcome.of(config, run) or {}).get("ending")
-    if ending in {"released", "refused"}:
+    if ending in {"released", "unchanged", "refused"}:
         remove_embeddings(run)
-    if ending == "released" and not config.release.keep_workspace:
+    if ending in {"released", "unchanged"} and not config.release.keep_workspace:
         run.remove()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +17,8 @@ import pyarrow.parquet as pq
 from photo_anonymizer.config import RunConfig
 from photo_anonymizer.errors import PhotoAnonymizerError
 from photo_anonymizer.files import exclusive, read_json, write_bytes, write_json
-from photo_anonymizer.model.record import PhotoRecord
+from photo_anonymizer.model.record import PhotoRecord, Reason, Status
+from photo_anonymizer.provenance import Stamp
 
 LEDGER_SCHEMA = pa.schema(
     [
@@ -29,8 +30,15 @@ LEDGER_SCHEMA = pa.schema(
         ("detail", pa.string()),
         ("version", pa.string()),
         ("output", pa.string()),
+        ("source", pa.string()),
+        ("basis", pa.string()),
+        ("configuration", pa.string()),
+        ("software", pa.string()),
+        ("updated_at", pa.string()),
+        ("metadata_found", pa.list_(pa.string())),
     ]
 )
+"""The columns up to ``output`` are the contract with others; those behind it are provenance (:mod:`.provenance`)."""
 REVIEW_SCHEMA = pa.schema(
     [
         ("photo_id", pa.string()),
@@ -95,6 +103,12 @@ class Vault:
         with exclusive(self.path / f".{purpose}.lock"):
             yield
 
+    def note_software(self, digest: str, facts: dict[str, Any]) -> None:
+        """Keeps what a ledger row's ``software`` stands for."""
+        path = self.path / "software" / f"{digest}.json"
+        if not path.is_file():
+            write_json(path, facts)
+
     def note_release(self, version: str, audit_head: dict[str, Any]) -> None:
         """Remembers the end of a release's audit log, so that a log that was rewritten whole is noticed too."""
         with self.locked():
@@ -106,8 +120,16 @@ class Vault:
         """Are there releases of this dataset, whose ids were made with a key?"""
         return any((self.path.parents[1] / "releases" / self.path.name).glob("v*"))
 
+    def note_withdrawal(self, version: str, time: str) -> None:
+        """Remembers that a version is gone on purpose: no row calls its photos public any more."""
+        with self.locked():
+            path = self.path / "releases.json"
+            known = read_json(path) if path.is_file() else {}
+            write_json(path, {**known, version: {**known.get(version, {}), "withdrawn": time}})
+            _write_table(self.ledger_path, _withdrawn(self._ledger_table(), version))
+
     def noted_releases(self) -> dict[str, dict[str, Any]]:
-        """The audit heads of all releases, by version."""
+        """The audit heads of all releases, by version; of a withdrawn one also when that happened."""
         path = self.path / "releases.json"
         return dict(read_json(path)) if path.is_file() else {}
 
@@ -138,7 +160,15 @@ class Vault:
 
     def ledger(self) -> list[dict[str, Any]]:
         """All rows of the ledger."""
-        return _read(self.ledger_path)
+        return list(self._ledger_table().to_pylist())
+
+    def _ledger_table(self) -> pa.Table:
+        """The ledger with all of today's columns; those that an older one did not have are empty."""
+        table = _read_table(self.ledger_path, LEDGER_SCHEMA)
+        for field in LEDGER_SCHEMA:
+            if field.name not in table.column_names:
+                table = table.append_column(field, pa.nulls(len(table), field.type))
+        return table.select(LEDGER_SCHEMA.names).cast(LEDGER_SCHEMA)
 
     def update_ledger(self, rows: Iterable[dict[str, Any]], *, keep_existing: bool = False) -> None:
         """Inserts rows by ``source_uri``; a newer row replaces an older one unless ``keep_existing``.
@@ -147,21 +177,61 @@ class Vault:
         that nobody forgets what is public.
         """
         with self.locked():
-            merged = {row["source_uri"]: row for row in self.ledger()}
+            table = self._ledger_table()
+            public = _last_published(table)
+            known = set(table["source_uri"].to_pylist())
+            new = _Batches(LEDGER_SCHEMA)
+            written: set[str] = set()
             for row in rows:
-                known = merged.get(row["source_uri"])
-                if known and keep_existing:
+                uri = row["source_uri"]
+                if keep_existing and uri in known:
                     continue
-                if known and not row["version"] and known["photo_id"] == row["photo_id"]:
-                    row = {**row, "version": known["version"], "output": known["output"]}
-                merged[row["source_uri"]] = row
-            _write(self.ledger_path, list(merged.values()), LEDGER_SCHEMA)
+                if not row["version"] and uri in public and public[uri][0] == row["photo_id"]:
+                    row = {**row, "version": public[uri][1], "output": public[uri][2]}
+                written.add(uri)
+                new.add(row)
+            kept = [uri not in written for uri in table["source_uri"].to_pylist()]
+            _write_table(self.ledger_path, pa.concat_tables([table.filter(pa.array(kept, pa.bool_())), new.table()]))
+
+    def ledger_columns(self, *names: str) -> list[tuple[Any, ...]]:
+        """Some columns of the ledger, row by row."""
+        table = self._ledger_table()
+        return list(zip(*(table[name].to_pylist() for name in names), strict=True))
+
+    def mark_missing(self, stamp: Stamp, present: Set[str], unread: Sequence[str]) -> int:
+        """Writes down which photos of the stamp's source are gone, and returns how many that are.
+
+        What lies in a folder or archive that could not be read this time is not called gone: nobody knows.
+
+        :param present: every ``source_uri`` that was found.
+        :param unread: URIs of files, folders and archives that could not be read.
+        """
+        outside = (*(f"{uri}/" for uri in unread), *(f"{uri}#" for uri in unread))
+        archives = tuple(f"::{uri}" for uri in unread)
+        with self.locked():
+            table = self._ledger_table()
+            columns = zip(*(table[name].to_pylist() for name in ("source_uri", "source", "reason")), strict=True)
+            places = [
+                place
+                for place, (uri, source, reason) in enumerate(columns)
+                if source == stamp.source and uri not in present and reason != Reason.DELETED_AT_SOURCE
+            ]
+            rows = table.take(pa.array(places, pa.int64())).to_pylist()
+            for row in rows:
+                unknown = row["source_uri"].startswith(outside) or row["source_uri"].endswith(archives)
+                reason = Reason.UNREADABLE if unknown else Reason.DELETED_AT_SOURCE
+                row.update(status=str(reason.status), reason=str(reason), detail="")
+                row.update(run_id=stamp.run_id, updated_at=stamp.time)
+            gone = set(places)
+            kept = table.filter(pa.array([place not in gone for place in range(len(table))], pa.bool_()))
+            _write_table(self.ledger_path, pa.concat_tables([kept, pa.Table.from_pylist(rows, schema=LEDGER_SCHEMA)]))
+        return sum(row["reason"] == Reason.DELETED_AT_SOURCE for row in rows)
 
     # review queue
 
     def review_queue(self) -> list[dict[str, Any]]:
         """All rows of the review queue; ``decision`` is empty while a face waits."""
-        return _read(self.review_path)
+        return _read(self.review_path, REVIEW_SCHEMA)
 
     def queue_for_review(self, rows: Sequence[dict[str, Any]]) -> None:
         """Adds faces to the queue.
@@ -191,27 +261,36 @@ class Vault:
         return bool(chosen)
 
 
-def photo_id_of(key: bytes, digest: bytes) -> str:
+def photo_id_of(key: bytes, digest: bytes, frame: int = 0) -> str:
     """The id of a photo: HMAC-SHA256 (RFC 2104) over the SHA-256 of its bytes, shortened to 128 bits.
+
+    The first picture of a file has the file's id, so that turning frames on or off renames nothing.
 
     Without the key nobody can tell whether a photo that they have is in a release.
     """
-    return hmac.new(key, digest, hashlib.sha256).hexdigest()[:ID_HEX_DIGITS]
+    suffix = f"/frame/{frame}".encode() if frame else b""
+    return hmac.new(key, digest + suffix, hashlib.sha256).hexdigest()[:ID_HEX_DIGITS]
 
 
 def ledger_row(
-    record: PhotoRecord, run_id: str, version: str | None = None, output: str | None = None
-) -> dict[str, str | None]:
-    """The ledger's row of a photo."""
+    record: PhotoRecord, stamp: Stamp, version: str | None = None, output: str | None = None
+) -> dict[str, Any]:
+    """The ledger's row of a photo. Of its metadata only the kinds that were found are kept, never a value."""
     return {
         "source_uri": record.source_uri,
         "photo_id": record.photo_id,
-        "run_id": run_id,
+        "run_id": stamp.run_id,
         "status": str(record.status),
         "reason": str(record.reason) if record.reason else "",
         "detail": record.detail,
         "version": version,
         "output": output,
+        "source": stamp.source,
+        "basis": record.basis,
+        "configuration": stamp.configuration,
+        "software": stamp.software,
+        "updated_at": stamp.time,
+        "metadata_found": list(record.removed),
     }
 
 
@@ -220,16 +299,74 @@ def _near(a: dict[str, Any], b: dict[str, Any]) -> bool:
     return bool(abs(a["x"] - b["x"]) <= b["width"] / 2 and abs(a["y"] - b["y"]) <= b["height"] / 2)
 
 
-def _read(path: Path) -> list[dict[str, Any]]:
+class _Batches:
+    """Collects rows column by column: a hundred thousand of them as dictionaries would take ten times the memory."""
+
+    _ROWS = 10_000
+
+    def __init__(self, schema: pa.Schema) -> None:
+        self._schema = schema
+        self._tables: list[pa.Table] = []
+        self._rows: list[dict[str, Any]] = []
+
+    def add(self, row: dict[str, Any]) -> None:
+        """One more row."""
+        self._rows.append(row)
+        if len(self._rows) >= self._ROWS:
+            self._flush()
+
+    def table(self) -> pa.Table:
+        """All rows; of several with one ``source_uri`` the last."""
+        self._flush()
+        table = pa.concat_tables([self._schema.empty_table(), *self._tables])
+        uris = table["source_uri"].to_pylist()
+        if len(set(uris)) == len(uris):
+            return table
+        last = {uri: place for place, uri in enumerate(uris)}
+        return table.take(pa.array(list(last.values()), pa.int64()))
+
+    def _flush(self) -> None:
+        self._tables.append(pa.Table.from_pylist(self._rows, schema=self._schema))
+        self._rows = []
+
+
+def _last_published(table: pa.Table) -> dict[str, tuple[str, str, str]]:
+    """source_uri → (photo_id, version, output) of the rows that were published once."""
+    columns = (table[name].to_pylist() for name in ("source_uri", "photo_id", "version", "output"))
+    return {
+        uri: (photo_id, version, output) for uri, photo_id, version, output in zip(*columns, strict=True) if version
+    }
+
+
+def _withdrawn(table: pa.Table, version: str) -> pa.Table:
+    """The ledger after a version is gone: what stood in it is published nowhere."""
+    rows = table.to_pylist()
+    for row in rows:
+        if row["version"] == version:
+            row.update(version=None, output=None)
+            if row["status"] == Status.RELEASED:
+                row.update(status=str(Reason.WITHDRAWN.status), reason=str(Reason.WITHDRAWN))
+    return pa.Table.from_pylist(rows, schema=LEDGER_SCHEMA)
+
+
+def _read(path: Path, schema: pa.Schema) -> list[dict[str, Any]]:
+    return list(_read_table(path, schema).to_pylist())
+
+
+def _read_table(path: Path, schema: pa.Schema) -> pa.Table:
     if not path.is_file():
-        return []
+        return schema.empty_table()
     try:
-        return list(pq.read_table(path).to_pylist())
+        return pq.read_table(path)
     except pa.ArrowInvalid:
         raise PhotoAnonymizerError(f"{path.name} in the vault is damaged; restore it from your backup") from None
 
 
 def _write(path: Path, rows: Sequence[dict[str, Any]], schema: pa.Schema) -> None:
+    _write_table(path, pa.Table.from_pylist(list(rows), schema=schema))
+
+
+def _write_table(path: Path, table: pa.Table) -> None:
     sink = pa.BufferOutputStream()
-    pq.write_table(pa.Table.from_pylist(list(rows), schema=schema), sink)
+    pq.write_table(table, sink)
     write_bytes(path, sink.getvalue().to_pybytes(), 0o600)

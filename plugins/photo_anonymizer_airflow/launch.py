@@ -180,32 +180,51 @@ def _update(progress: Progress, bars: dict[str, TaskID], run: RunFolder) -> None
 
 def _report(config: RunConfig, run_id: str | None, seconds: float, console: Console, log: Path) -> int:
     ending: dict[str, Any] | None = outcome.of(config, RunFolder.of(config, run_id)) if run_id else None
-    rows = [row for row in Vault.of(config).ledger() if run_id and row["run_id"] == run_id]
-    if rows:
-        console.print(_table(rows, seconds))
-    if ending and ending["ending"] == "released":
+    if ending and ending["ending"] in ("released", "unchanged"):
+        console.print(_table(ending, seconds))
+        if ending["unchanged"]:
+            console.print("Nothing is new: no version was made. This one stands:")
         release = Path(ending["release"])
         console.print(f"release: {release}", soft_wrap=True)
         console.print(f"report:  {release / 'data' / 'report.html'}", soft_wrap=True)
+        _tell_of_deleted(ending, config, console)
         return EXIT_DONE
+    rows = [row for row in Vault.of(config).ledger() if run_id and row["run_id"] == run_id]
+    if rows:
+        counts = Counter(f"{row['status']}: {row['reason']}" for row in rows if row["reason"])
+        totals = Counter(row["status"] for row in rows)
+        console.print(_table({**totals, "inputs": len(rows), "reasons": counts, "carried_over": 0}, seconds))
     message = ending["message"] if ending else "the run ended early"
     print(f"anonymize: {message}\nNothing was published; the log is {log}", file=sys.stderr)
     return EXIT_REFUSED if ending and ending["ending"] == "refused" else EXIT_FAILED
 
 
-def _table(rows: list[dict[str, Any]], seconds: float) -> Table:
+def _tell_of_deleted(ending: dict[str, Any], config: RunConfig, console: Console) -> None:
+    """Whoever deleted photos at the source may owe it to somebody that old versions go as well."""
+    if gone := ending["deleted_at_source"]:
+        where = f"--out {config.out} --dataset {config.dataset}"
+        console.print(
+            f"{gone} photos were deleted at the source and are not in this version. Older versions may hold them:\n"
+            f"photo-anonymizer versions {where}\nphoto-anonymizer withdraw VERSION {where}",
+            soft_wrap=True,
+        )
+
+
+def _table(ending: dict[str, Any], seconds: float) -> Table:
     """How many photos ended how, and how fast."""
     table = Table(show_header=False)
     table.add_column()
     table.add_column(justify="right")
-    counts = Counter((row["status"], row["reason"]) for row in rows)
     for status in ("released", "held", "rejected"):
-        table.add_row(status, str(sum(count for (found, _), count in counts.items() if found == status)))
-        for (found, reason), count in sorted(counts.items()):
-            if found == status and reason:
+        table.add_row(status, str(ending.get(status, 0)))
+        if status == "released" and ending["carried_over"]:
+            table.add_row("  taken over from earlier versions", str(ending["carried_over"]), style="dim")
+        for key, count in sorted(ending["reasons"].items()):
+            found, _, reason = key.partition(": ")
+            if found == status:
                 table.add_row(f"  {reason.replace('_', ' ')}", str(count), style="dim")
     table.add_row("seconds", f"{seconds:.1f}")
-    table.add_row("photos per second", f"{len(rows) / seconds:.2f}")
+    table.add_row("photos per second", f"{ending['inputs'] / seconds:.2f}")
     return table
 
 

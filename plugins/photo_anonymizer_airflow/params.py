@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 MAIN_SECTION = None
 """Parameters without a section stand in the form's first part, the only one that is open from the start."""
+CONNECTION = "connection"
+"""The one parameter that is no field of the configuration: a release and its records know nothing of credentials."""
 _SEPARATOR = "__"
 _SCALARS = {str: "string", bool: "boolean", int: "integer", float: "number"}
 _BOUNDS = {
@@ -30,11 +32,16 @@ _BOUNDS = {
 
 
 def dag_params(defaults: Mapping[str, Any]) -> dict[str, Param]:
-    """One parameter for every field of the configuration; nested fields are called ``section__field``.
+    """One parameter for every field of the configuration; nested fields are called ``section__field``. And the
+    connection, beside the source that it is for.
 
     :param defaults: values that this deployment puts in place of the model's own defaults, by parameter name.
     """
-    params = {name: _param(title, field, section) for name, (title, field, section) in _fields().items()}
+    params = {}
+    for name, (title, field, section) in _fields().items():
+        params[name] = _param(title, field, section)
+        if name == "source":
+            params[CONNECTION] = _connection_param()
     for name, value in defaults.items():
         params[name].value = value
     return params
@@ -45,9 +52,10 @@ def config_values(params: Mapping[str, Any]) -> dict[str, Any]:
 
     :raises ConfigError: a parameter that the form does not have.
     """
-    if unknown := sorted(set(params) - set(_fields())):
+    values = {name: value for name, value in params.items() if name != CONNECTION}
+    if unknown := sorted(set(values) - set(_fields())):
         raise ConfigError(f"configuration refused: {', '.join(unknown)}: no such parameter")
-    return unflatten({name.replace(_SEPARATOR, "."): value for name, value in params.items()})
+    return unflatten({name.replace(_SEPARATOR, "."): value for name, value in values.items()})
 
 
 def param_values(config: RunConfig) -> dict[str, Any]:
@@ -87,6 +95,18 @@ def _param(name: str, field: FieldInfo, section: str | None) -> Param:
     if section:
         schema["section"] = section
     return Param(default, title=name.replace("_", " ").capitalize(), description=field.description, **schema)
+
+
+def _connection_param() -> Param:
+    from airflow.sdk import Param
+
+    return Param(
+        None,
+        type=["string", "null"],
+        title="Connection",
+        description="Airflow connection with which a source at s3://, gs:// or az:// is read; empty: the worker's own "
+        "credentials.",
+    )
 
 
 def _schema(field: FieldInfo) -> dict[str, Any]:

@@ -99,6 +99,30 @@ def test_the_dataset_is_free_and_the_intermediate_files_are_gone(run: DagRun) ->
     assert not run.folder.path.exists()
 
 
+# the same source again
+
+
+@pytest.fixture(scope="module")
+def second(tmp_path_factory: pytest.TempPathFactory, party: Path) -> tuple[DagRun, DagRun]:
+    """Two runs of one dataset, nothing having changed between them."""
+    root = tmp_path_factory.mktemp("again")
+    return run_dag(root, party, method="mask"), run_dag(root, party, method="mask")
+
+
+def test_a_run_that_finds_nothing_new_succeeds_and_makes_no_version(second: tuple[DagRun, DagRun]) -> None:
+    first, again = second
+    assert again.state == "success"
+    assert again.states["export_release"] == "skipped"
+    assert [release.name for release in again.releases] == ["v0001"]
+    assert again.xcoms["ingest_photos"]["going_on"] == 0
+    assert claim.held_by(first.config) is None
+    assert not again.folder.path.exists()
+
+
+def test_nobody_is_told_of_a_version_that_was_not_made(second: tuple[DagRun, DagRun]) -> None:
+    assert second[1].asset_events == []
+
+
 # the gate refuses
 
 

@@ -31,7 +31,7 @@ Ended = subprocess.CompletedProcess[str]
     ("arguments", "said"),
     [
         (["nowhere"], "the source folder does not exist"),
-        (["empty"], "the source folder is empty"),
+        (["empty"], "the source is empty"),
         (["file.jpg"], "the source is not a folder"),
         (["photos", "--method", "swirl"], "method: Input should be 'auto', 'blur', 'pixelate' or 'mask'"),
         (["photos", "--set", "detection.doubt_score=-1"], "detection.doubt_score: Input should be greater than 0"),

@@ -145,8 +145,9 @@ def test_prepare_run_returns_where_the_run_lies(executed: Executed) -> None:
     assert run.config == executed.config
 
 
-def test_ingest_returns_how_many_files_and_photos_there_are(executed: Executed) -> None:
-    assert executed.returned["IngestPhotosOperator"] == {"files": 4, "photos": 3}
+def test_ingest_returns_how_many_photos_there_are_and_how_many_are_new(executed: Executed) -> None:
+    counts = {"photos": 4, "going_on": 3, "taken_over": 0, "carried_over": 0, "deleted_at_source": 0}
+    assert executed.returned["IngestPhotosOperator"] == counts
 
 
 def test_planning_returns_the_names_of_the_shards(executed: Executed) -> None:
@@ -176,7 +177,8 @@ def test_the_gate_returns_how_many_expectations_were_met(executed: Executed) -> 
 
 def test_the_export_returns_version_and_counts(executed: Executed) -> None:
     told = executed.returned["ExportReleaseOperator"]
-    assert set(told) == {"dataset", "version", "inputs", "released", "held", "rejected", "faces"}
+    counts = {"inputs", "released", "carried_over", "held", "rejected", "faces", "deleted_at_source"}
+    assert set(told) == {"dataset", "version", *counts}
     assert told["inputs"] == told["released"] + told["held"] + told["rejected"] == 4
 
 

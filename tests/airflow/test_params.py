@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from photo_anonymizer.config import MethodName, RunConfig, load_config
 from photo_anonymizer_airflow.operators.prepare_run import PrepareRunOperator
-from photo_anonymizer_airflow.params import MAIN_SECTION, config_values, dag_params, param_values
+from photo_anonymizer_airflow.params import CONNECTION, MAIN_SECTION, config_values, dag_params, param_values
 
 PARAMS = dag_params({})
 
@@ -40,13 +40,13 @@ def refused(name: str, value: Any) -> bool:
 
 
 def test_every_field_of_the_configuration_appears_once() -> None:
-    assert sorted(PARAMS) == sorted(fields())
+    assert sorted(PARAMS) == sorted([*fields(), CONNECTION])
 
 
 def test_the_main_questions_come_first() -> None:
     sections = [schema_of(name).get("section") for name in PARAMS]
     assert sections[: sections.count(MAIN_SECTION)] == [MAIN_SECTION] * sections.count(MAIN_SECTION)
-    assert list(PARAMS)[:2] == ["source", "out"]
+    assert list(PARAMS)[:3] == ["source", CONNECTION, "out"]
 
 
 @pytest.mark.parametrize("name", sorted(PARAMS))
@@ -86,6 +86,13 @@ def test_bounds_are_carried_into_the_form(name: str, bounds: dict[str, Any]) -> 
 
 def test_what_may_be_empty_may_be_left_empty_in_the_form() -> None:
     assert schema_of("mask__icon")["type"] == ["string", "null"]
+
+
+def test_the_connection_is_optional_and_no_part_of_the_configuration() -> None:
+    assert schema_of(CONNECTION)["type"] == ["string", "null"]
+    assert PARAMS[CONNECTION].resolve() is None
+    assert config_values({"source": "s3://bucket", CONNECTION: "store"}) == {"source": "s3://bucket"}
+    assert CONNECTION not in param_values(RunConfig(source="photos"))
 
 
 def test_a_switch_is_a_switch() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -11,9 +12,11 @@ from PIL import Image
 from photo_anonymizer import outcome
 from photo_anonymizer.errors import GateRefusedError
 from photo_anonymizer.escalation import STAGE as MEASURE
-from photo_anonymizer.gate.aggregates import faces_not_as_edited
+from photo_anonymizer.gate.aggregates import faces_not_as_edited, second_look
 from photo_anonymizer.gate.stage import STAGE as GATE
-from photo_anonymizer.gate.stage import pass_gate
+from photo_anonymizer.gate.stage import pass_gate, result
+from photo_anonymizer.metadata import exiftool
+from photo_anonymizer.metadata.exiftool import UNREAD, ExifTool
 from photo_anonymizer.metadata.inspect import inspect
 from photo_anonymizer.model.patch import save_patches
 from photo_anonymizer.model.record import PhotoRecord
@@ -21,6 +24,7 @@ from photo_anonymizer.runfolder import RunFolder
 from photo_anonymizer.stages import measure
 from photo_anonymizer.vault import Vault
 from pipeline_run import copy_of, located, rendered_and_attacked, small_config
+from residue import JPEG, SECRET, SRGB, chunk, exif, segment, xmp
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +41,12 @@ def run(measured: RunFolder, tmp_path: Path) -> RunFolder:
 
 def with_face(run: RunFolder) -> PhotoRecord:
     return next(record for record in run.records(MEASURE) if record.pending and record.faces)
+
+
+def published(run: RunFolder, extension: str) -> Path:
+    """The first file of this format that would be published."""
+    files = [record.file for record in run.records(MEASURE) if record.pending]
+    return run.path / next(file for file in files if file.endswith(extension))
 
 
 def refused(run: RunFolder, meaning: str) -> None:
@@ -61,6 +71,97 @@ def test_a_place_left_in_a_picture_is_refused(run: RunFolder) -> None:
         picture.save(run.path / record.file, format="JPEG", exif=located())
     assert inspect((run.path / record.file).read_bytes())
     refused(run, "besides its pixels")
+
+
+@pytest.mark.parametrize(
+    "segments",
+    [
+        segment(0xE1, b"Exif\0\0" + exif(gps=True)),
+        segment(0xE1, b"http://ns.adobe.com/xap/1.0/\0" + xmp()),
+        segment(0xE2, b"ICC_PROFILE\0\1\1" + SRGB),
+        segment(0xFE, SECRET),
+    ],
+    ids=["EXIF", "XMP", "device profile", "comment"],
+)
+def test_residue_in_one_jpeg_is_refused(segments: bytes, run: RunFolder) -> None:
+    path = published(run, ".jpg")
+    data = path.read_bytes()
+    path.write_bytes(data[:20] + segments + data[20:])
+    refused(run, "besides its pixels")
+
+
+@pytest.mark.parametrize("tail", [b"J\xff\xd9", b"\xff\xd9" + JPEG], ids=["behind the scan", "second picture"])
+def test_residue_behind_the_picture_is_refused(tail: bytes, run: RunFolder) -> None:
+    path = published(run, ".jpg")
+    path.write_bytes(path.read_bytes()[:-2] + tail)
+    refused(run, "besides its pixels")
+
+
+def test_residue_in_one_png_is_refused(run: RunFolder) -> None:
+    path = published(run, ".png")
+    data = path.read_bytes()
+    path.write_bytes(data[:33] + chunk(b"tEXt", b"Author\0" + SECRET) + data[33:])
+    refused(run, "besides its pixels")
+
+
+def second_reader(monkeypatch: pytest.MonkeyPatch, findings: dict[str, tuple[str, ...]]) -> list[str]:
+    """Stands in for exiftool: finds this by extension. Returns the list that names of files it reads will be in."""
+    names: list[str] = []
+
+    def read(tool: ExifTool, folder: Path, files: Sequence[str], workers: int) -> dict[str, tuple[str, ...]]:
+        assert all((folder / name).is_file() for name in files)
+        names.extend(files)
+        return {name: findings.get(Path(name).suffix, ()) for name in files}
+
+    monkeypatch.setattr(exiftool, "find", lambda: ExifTool("/usr/bin/exiftool", "13.25"))
+    monkeypatch.setattr(exiftool, "read", read)
+    return names
+
+
+def test_the_second_reader_sees_every_file_to_be_published(run: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = second_reader(monkeypatch, {})
+    assert pass_gate(run).passed
+    assert sorted(names) == sorted(record.file for record in run.records(MEASURE) if record.pending)
+    aggregates, _ = result(run)
+    assert (aggregates.second_reader, aggregates.second_reader_residue) == ("exiftool 13.25", 0)
+
+
+@pytest.mark.parametrize("kind", ["GPS:GPSLatitude", "ICC_Profile:ProfileDescription", UNREAD])
+def test_what_only_the_second_reader_finds_is_refused(
+    kind: str, run: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    second_reader(monkeypatch, {".png": (kind,)})
+    refused(run, "the second reader finds something besides pixels")
+    assert result(run)[0].second_reader_residue == 1
+
+
+def test_a_colour_profile_passes_the_second_reader_only_where_a_well_known_one_was_kept(
+    run: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    second_reader(monkeypatch, {".jpg": ("ICC_Profile:ProfileDescription",)})
+    record = next(item for item in run.records(MEASURE) if item.file.endswith(".jpg"))
+    assert record.encoding is not None
+    kept = record.with_(encoding=record.encoding.model_copy(update={"profile": "Display P3"}))
+    assert second_look(run, [record]).residue == 1
+    assert second_look(run, [kept]).residue == 0
+
+
+@pytest.mark.skipif(exiftool.find() is None, reason="exiftool is not installed")
+def test_exiftool_refuses_what_the_first_reader_misses(run: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = published(run, ".jpg")
+    data = path.read_bytes()
+    path.write_bytes(data[:20] + segment(0xE1, b"Exif\0\0" + exif(gps=True)) + data[20:])
+    monkeypatch.setattr("photo_anonymizer.gate.aggregates.inspect", lambda data: ())
+    refused(run, "the second reader finds something besides pixels")
+
+
+def test_a_run_on_a_machine_without_exiftool_says_so_and_passes(
+    run: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exiftool, "find", lambda: None)
+    assert pass_gate(run).passed
+    aggregates, _ = result(run)
+    assert (aggregates.second_reader, aggregates.second_reader_residue) == ("", None)
 
 
 def test_a_picture_that_was_exchanged_after_the_attack_is_refused(run: RunFolder) -> None:

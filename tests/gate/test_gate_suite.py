@@ -25,6 +25,8 @@ GOOD = Aggregates(
     files_missing=0,
     files_changed=0,
     metadata_residue=0,
+    second_reader="exiftool 13.25",
+    second_reader_residue=0,
     recogniser_degenerate=False,
     control_rate=0.97,
     linked_rate=0.0,
@@ -61,6 +63,8 @@ def test_a_good_run_passes_every_expectation() -> None:
         ({"files_missing": 1}, "a picture to be released is missing"),
         ({"files_changed": 1}, "is not the file that was attacked"),
         ({"metadata_residue": 1}, "besides its pixels"),
+        ({"second_reader_residue": 1}, "the second reader finds"),
+        ({"second_reader_residue": None}, "did not say what it found"),
         ({"recogniser_degenerate": True}, "cannot tell the originals apart"),
         ({"to_release": 0}, "nothing to judge"),
         ({"faces": 0, "faces_measured": 0, "photos_with_faces": 0, "photos_measured": 0}, "no face was found"),
@@ -111,3 +115,22 @@ def test_a_collection_without_people_passes_only_when_that_is_asked_for() -> Non
 
 def test_a_missing_rate_is_refused_even_then_when_there_are_faces() -> None:
     assert not verdict([row(linked_rate=None)], require_faces=False).passed
+
+
+WITHOUT_SECOND_READER = {"second_reader": "", "second_reader_residue": None}
+
+
+def test_a_run_without_a_second_reader_passes_unless_it_is_demanded() -> None:
+    alone = row(**WITHOUT_SECOND_READER)
+    assert judge([alone], ReidConfig(), "auto").passed
+    assert judge([alone], ReidConfig(), "off").passed
+    demanded = judge([alone], ReidConfig(), "require")
+    assert demanded.refusals == ["the second reader that the configuration demands was not used"]
+
+
+def test_a_demanded_second_reader_that_finds_nothing_passes() -> None:
+    assert judge([GOOD], ReidConfig(), "require").passed
+
+
+def test_what_a_demanded_second_reader_finds_is_refused() -> None:
+    assert not judge([row(second_reader_residue=2)], ReidConfig(), "require").passed

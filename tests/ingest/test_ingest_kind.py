@@ -27,10 +27,11 @@ def head(format: str, **options) -> bytes:
         ("WEBP", {"lossless": True}, "webp"),
         ("WEBP", {"quality": 80}, "webp"),
         ("TIFF", {}, "tiff"),
-        ("TIFF", {"big_tiff": True}, "bigtiff"),
+        ("TIFF", {"big_tiff": True}, "tiff"),
         ("GIF", {}, "gif"),
         ("BMP", {}, "bmp"),
         ("JPEG2000", {}, "jpeg2000"),
+        ("AVIF", {}, "avif"),
     ],
 )
 def test_pictures_as_programs_write_them(format, options, kind):
@@ -44,6 +45,9 @@ def test_pictures_as_programs_write_them(format, options, kind):
         (b"II*\0", "tiff"),
         (b"\0\0\0\x20ftypheic", "heif"),
         (b"\0\0\0\x20ftypmif1", "heif"),
+        (b"\0\0\0\x1cftypmif1\0\0\0\0mif1avifmiaf", "avif"),
+        (b"\0\0\0\x1cftypmp42\0\0\0\0mp41heicisom", "heif"),
+        (b"\0\0\0\x14ftypisom\0\0\0\0isomavif", "video"),
         (b"\0\0\0\x20ftypavif", "avif"),
         (b"\0\0\0\x20ftypisom", "video"),
         (b"\xff\x0a", "jpeg-xl"),
@@ -55,14 +59,15 @@ def test_pictures_by_their_signature(first, kind):
 
 
 @pytest.mark.parametrize(
-    "first", [b"", b"\xff", b"\xff\xd8", b"not a photo\n", b"%PDF-1.7", b"PK\3\4", b"RIFF\0\0\0\0WAVE", b"<svg/>"]
+    "first",
+    [b"", b"\xff", b"\xff\xd8", b"GIF80a", b"not a photo\n", b"%PDF-1.7", b"PK\3\4", b"RIFF\0\0\0\0WAVE", b"<svg/>"],
 )
 def test_what_is_no_picture(first):
     assert kind_of(first) is None
 
 
 def test_only_these_kinds_go_on():
-    assert {"jpeg", "png", "webp", "tiff"} == ACCEPTED
+    assert {"jpeg", "png", "webp", "tiff", "gif", "bmp", "jpeg2000", "heif", "avif"} == ACCEPTED
 
 
 @given(st.binary(max_size=64))

@@ -48,6 +48,11 @@ def started(config):
     return start
 
 
+def ingested_by(run) -> list[PhotoRecord]:
+    ingest(run)
+    return run.records(STAGE)
+
+
 def by_name(records: list[PhotoRecord]) -> dict[str, PhotoRecord]:
     return {record.source_uri.rpartition("/")[2]: record for record in records}
 
@@ -62,7 +67,7 @@ def reasons(records: list[PhotoRecord]) -> dict[str, Reason | None]:
 @pytest.mark.parametrize(("format", "kind"), [("JPEG", "jpeg"), ("PNG", "png"), ("WEBP", "webp"), ("TIFF", "tiff")])
 def test_a_photo_goes_on_whatever_its_name(started, photos, format, kind):
     (photos / "any.name").write_bytes(picture(format=format))
-    (record,) = ingest(started())
+    (record,) = ingested_by(started())
     assert record.pending
     assert record.format == kind
 
@@ -72,21 +77,21 @@ def test_a_photo_goes_on_whatever_its_name(started, photos, format, kind):
     [
         (b"", Reason.EMPTY_FILE, ""),
         (b"not a photo\n", Reason.NOT_A_PHOTO, ""),
-        (picture(format="GIF"), Reason.UNSUPPORTED_FORMAT, "gif"),
-        (picture(format="BMP"), Reason.UNSUPPORTED_FORMAT, "bmp"),
-        (b"\0\0\0\x20ftypheic".ljust(64, b"\0"), Reason.UNSUPPORTED_FORMAT, "heif"),
+        (b"8BPS".ljust(64, b"\0"), Reason.UNSUPPORTED_FORMAT, "photoshop"),
+        (b"\xff\x0a".ljust(64, b"\0"), Reason.UNSUPPORTED_FORMAT, "jpeg-xl"),
+        (b"\0\0\0\x20ftypisom".ljust(64, b"\0"), Reason.UNSUPPORTED_FORMAT, "video"),
         (picture().ljust(2000, b"\0"), Reason.FILE_TOO_LARGE, ""),
     ],
 )
 def test_what_is_no_usable_photo_is_rejected_with_a_reason(started, photos, content, reason, detail):
     (photos / "jane.jpg").write_bytes(content)
-    (record,) = ingest(started(ingest={"max_file_mb": 0.0015}))
+    (record,) = ingested_by(started(ingest={"max_file_mb": 0.0015}))
     assert (record.status, record.reason, record.detail) == (Status.REJECTED, reason, detail)
 
 
 def test_a_png_named_jpg_is_a_png(started, photos):
     (photos / "a.jpg").write_bytes(picture(format="PNG"))
-    assert ingest(started())[0].format == "png"
+    assert ingested_by(started())[0].format == "png"
 
 
 def test_links_pipes_and_strange_names_are_all_accounted_for(started, photos):
@@ -95,7 +100,7 @@ def test_links_pipes_and_strange_names_are_all_accounted_for(started, photos):
     (photos / os.fsdecode(b"\xff.jpg")).write_bytes(picture(2))
     (photos / "link.jpg").symlink_to("sub")
     os.mkfifo(photos / "pipe.jpg")
-    records = ingest(started())
+    records = ingested_by(started())
     assert Counter(record.reason for record in records) == {
         None: 2,
         Reason.SYMBOLIC_LINK: 1,
@@ -114,7 +119,7 @@ def test_remote_photos_go_on(started):
     filesystem = fsspec.filesystem("memory")
     filesystem.store.clear()
     filesystem.pipe({"/ingest/a b.jpg": picture(1), "/ingest/notes.txt": b"none"})
-    records = ingest(started(source="memory://ingest"))
+    records = ingested_by(started(source="memory://ingest"))
     assert reasons(records) == {"a%20b.jpg": None, "notes.txt": Reason.NOT_A_PHOTO}
 
 
@@ -123,7 +128,7 @@ def test_photos_in_an_archive_go_on_and_those_that_climb_out_do_not(started, tmp
         archive.writestr("sub/good.jpg", picture(1))
         archive.writestr("../evil.jpg", picture(2))
     run = started(source=f"zip://::{tmp_path / 'a.zip'}")
-    assert Counter(record.reason for record in ingest(run)) == {None: 1, Reason.NOT_A_REGULAR_FILE: 1}
+    assert Counter(record.reason for record in ingested_by(run)) == {None: 1, Reason.UNSAFE_PATH: 1}
     plan_shards(run)
     (stripped,) = strip_metadata(run, "0000", SHARDS)
     assert stripped.pending
@@ -135,9 +140,9 @@ def test_a_damaged_file_in_an_archive_does_not_stop_the_others(started, tmp_path
         archive.writestr("bad.jpg", picture(1) + b"PLACE")
         archive.writestr("good.jpg", picture(2))
     path.write_bytes(path.read_bytes().replace(b"PLACE", b"place"))  # its checksum is wrong now
-    records = ingest(started(source=f"zip://::{path}"))
+    records = ingested_by(started(source=f"zip://::{path}"))
     bad, good = sorted(records, key=lambda record: record.source_uri)
-    assert (bad.status, bad.reason) == (Status.HELD, Reason.STAGE_ERROR)
+    assert (bad.status, bad.reason) == (Status.REJECTED, Reason.UNREADABLE)
     assert "bad.jpg" not in bad.detail
     assert good.pending
 
@@ -146,7 +151,7 @@ def test_trouble_of_the_machine_stops_the_stage(started, photos, monkeypatch):
     (photos / "a.jpg").write_bytes(picture())
     run = started()
 
-    def read_file(_uri, _limit):
+    def read_file(_uri, _limit, _limits):
         raise OSError(5, "Input/output error")
 
     monkeypatch.setattr(ingest_stage, "read_file", read_file)
@@ -154,7 +159,7 @@ def test_trouble_of_the_machine_stops_the_stage(started, photos, monkeypatch):
         ingest(run)
     assert not run.done(STAGE)
     monkeypatch.undo()
-    assert ingest(run)[0].pending
+    assert ingested_by(run)[0].pending
 
 
 def test_the_log_names_no_file(started, photos, caplog):
@@ -172,17 +177,17 @@ def test_every_input_has_an_id_that_tells_nothing(started, photos):
     (photos / "a.jpg").write_bytes(picture(1))
     (photos / "empty.jpg").write_bytes(b"")
     (photos / "link.jpg").symlink_to("a.jpg")
-    ids = [record.photo_id for record in ingest(started())]
+    ids = [record.photo_id for record in ingested_by(started())]
     assert len(set(ids)) == 3
     assert all(re.fullmatch("[0-9a-f]{32}", photo_id) for photo_id in ids)
 
 
 def test_the_id_follows_the_content_and_not_the_name(started, photos):
     (photos / "a.jpg").write_bytes(picture(1))
-    first = ingest(started("one"))[0].photo_id
+    first = ingested_by(started("one"))[0].photo_id
     (photos / "a.jpg").rename(photos / "b.jpg")
     (photos / "c.jpg").write_bytes(picture(9))
-    later = by_name(ingest(started("two")))
+    later = by_name(ingested_by(started("two")))
     assert later["b.jpg"].photo_id == first
     assert later["c.jpg"].photo_id != first
 
@@ -191,14 +196,14 @@ def test_of_equal_files_the_first_goes_on(started, photos):
     for name in ("b.jpg", "a.jpg", "c.jpg"):
         (photos / name).write_bytes(picture(1))
     (photos / "d.jpg").write_bytes(picture(2))
-    records = ingest(started())
+    records = ingested_by(started())
     assert reasons(records) == {"a.jpg": None, "b.jpg": Reason.DUPLICATE, "c.jpg": Reason.DUPLICATE, "d.jpg": None}
 
 
 def test_a_file_that_was_rejected_makes_no_duplicate():
     rejected = PhotoRecord(photo_id="p", source_uri="a").stopped(Reason.UNREADABLE)
     good = PhotoRecord(photo_id="p", source_uri="b")
-    assert mark_duplicates([rejected, good]) == [rejected, good]
+    assert list(mark_duplicates([rejected, good])) == [rejected, good]
 
 
 # the ledger
@@ -209,7 +214,7 @@ def test_the_ledger_has_a_row_for_every_input_at_once(started, photos):
     (photos / "b.jpg").write_bytes(picture(1))
     (photos / "notes.txt").write_bytes(b"none")
     run = started()
-    records = ingest(run)
+    records = ingested_by(run)
     rows = {row["source_uri"].rpartition("/")[2]: row for row in Vault.of(run.config).ledger()}
     assert {name: (row["status"], row["reason"]) for name, row in rows.items()} == {
         "a.jpg": ("held", "not_finished"),

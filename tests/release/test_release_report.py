@@ -96,6 +96,7 @@ def evidence_of(before: Attack, after: Attack, verdict: Verdict, released: int, 
         "escalation": {"rounds": 2, "faces_escalated": before.linked.hits, "photos_held": 1},
         "bounds": {"max_linked_rate": 0.0, "max_rank1_excess": 0.05},
         "gate": verdict.model_dump(mode="json"),
+        "carried_over": {"photos": 0, "faces": 0, "attacked_in": {}, "attacks": {}},
     }
 
 
@@ -155,12 +156,14 @@ def report(
     *,
     most: int = 24,
     reasons: dict[str, int] | None = None,
+    carried_over: dict[str, Any] | None = None,
     **changes: Any,
 ) -> str:
     config = RunConfig(source="/secret/source", out="/secret/out", dataset="street-fair", method="pixelate")
     faces = sum(row["faces"] for row in rows)
     about = {**about_of(config, len(rows), faces), **changes}
     evidence = evidence_of(before, after, verdict_of(config), len(rows), faces)
+    evidence["carried_over"] = carried_over or evidence["carried_over"]
     write_report(folder, about, evidence, rows, REASONS if reasons is None else reasons, most)
     return (folder / "report.html").read_text(encoding="utf-8")
 
@@ -389,3 +392,12 @@ def test_the_number_of_faces_needed_is_the_smallest(bound: float) -> None:
 
 def test_every_reason_is_explained() -> None:
     assert set(EXPLANATIONS) == set(Reason)
+
+
+def test_photos_that_were_taken_over_are_named_with_the_version_that_attacked_them(tmp_path: Path) -> None:
+    rows = published(tmp_path, [1])
+    earlier = {"photos": 3, "faces": 2, "attacked_in": {"v0001": 2, "v0003": 1}, "attacks": {}}
+    shown = words(report(tmp_path, rows, attack(0), attack(0), carried_over=earlier))
+    assert "3 photos with 2 faces were taken over unchanged" in shown
+    assert "2 in v0001, 1 in v0003" in shown
+    assert "taken over" not in words(report(tmp_path, rows, attack(0), attack(0)))

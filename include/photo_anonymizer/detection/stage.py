@@ -50,7 +50,7 @@ def _detect(
     record: PhotoRecord, root: Path, config: RunConfig, detector: Detector, decided: Sequence[review.Decision]
 ) -> PhotoRecord:
     started = time.monotonic()
-    rgb, _ = load(root / record.file)
+    rgb = load(root / record.file)
     decoded = time.monotonic()
     faces = to_faces(detector.detect(rgb), (rgb.shape[1], rgb.shape[0]), detector.name, config.detection)
     judged = review.apply(faces, decided)

@@ -12,11 +12,14 @@ from pydantic import BaseModel, ConfigDict
 from photo_anonymizer.escalation import STAGE as MEASURE
 from photo_anonymizer.escalation import Measured, measure_and_escalate
 from photo_anonymizer.imagefile import decode, sha256_of
+from photo_anonymizer.metadata import exiftool
 from photo_anonymizer.metadata.inspect import inspect
 from photo_anonymizer.model.patch import FACE_LAYER, Patch, compose, load_edits, load_patches
 from photo_anonymizer.model.pixels import Pixels
 from photo_anonymizer.model.record import PhotoRecord, Status
+from photo_anonymizer.release.carried_over import CarriedOver
 from photo_anonymizer.runfolder import RunFolder
+from photo_anonymizer.vault import Vault
 
 
 class Aggregates(BaseModel):
@@ -26,6 +29,10 @@ class Aggregates(BaseModel):
 
     inputs: int
     to_release: int
+    """Photos that this run worked on and that would be published."""
+    carried_over: int = 0
+    """Photos that would be published as an earlier version holds them; they were attacked then."""
+    carried_faces: int = 0
     held: int
     rejected: int
     unaccounted: int
@@ -44,12 +51,29 @@ class Aggregates(BaseModel):
     """Files that are not, byte for byte, the ones that were attacked."""
     metadata_residue: int
     """Files in which the independent reader found anything that is not on its list."""
+    second_reader: str = ""
+    """The second reader's name and version (``exiftool 12.57``); empty where none is used."""
+    second_reader_residue: int | None = None
+    """Files in which it found anything besides the picture; ``None`` without a second reader."""
     recogniser_degenerate: bool
     control_rate: float | None
     """Share of the originals that the recogniser knows in the mirror."""
     linked_rate: float | None
     rank1_low_excess: float | None
     """Lower end of rank-1's interval minus chance."""
+
+    @property
+    def to_publish(self) -> int:
+        """Photos of the version that would be published."""
+        return self.to_release + self.carried_over
+
+
+@dataclass(frozen=True)
+class SecondLook:
+    """What a second reader found in the files to be published."""
+
+    reader: str = ""
+    residue: int | None = None
 
 
 @dataclass(frozen=True)
@@ -83,7 +107,15 @@ def aggregate(run: RunFolder) -> Aggregates:
         edited_faces={record.photo_id: edited_faces(run, record) for record in going},
         files=found,
         measured=measured,
+        second=second_look(run, going),
+        carried_faces=carried_faces(run, records),
     )
+
+
+def carried_faces(run: RunFolder, records: Iterable[PhotoRecord]) -> int:
+    """Faces in the photos that are taken over from earlier versions."""
+    carried = CarriedOver.of(run.config, Vault.of(run.config), records)
+    return len(carried.face_rows)
 
 
 def tally(
@@ -93,6 +125,8 @@ def tally(
     edited_faces: dict[str, set[str]],
     files: Iterable[FileLook],
     measured: Measured,
+    second: SecondLook = SecondLook(),
+    carried_faces: int = 0,
 ) -> Aggregates:
     """The row, from what was counted.
 
@@ -100,6 +134,7 @@ def tally(
     """
     records, files = list(records), list(files)
     going = [record for record in records if record.pending]
+    carried = sum(record.status is Status.RELEASED for record in records)
     held = sum(record.status is Status.HELD for record in records)
     rejected = sum(record.status is Status.REJECTED for record in records)
     attack = measured.after
@@ -109,9 +144,11 @@ def tally(
     return Aggregates(
         inputs=inputs,
         to_release=len(going),
+        carried_over=carried,
+        carried_faces=carried_faces,
         held=held,
         rejected=rejected,
-        unaccounted=inputs - len(going) - held - rejected,
+        unaccounted=inputs - len(going) - carried - held - rejected,
         faces=sum(len(record.faces) for record in going),
         faces_without_edit=sum(
             face.face_id not in edited_faces.get(record.photo_id, set()) for record in going for face in record.faces
@@ -123,11 +160,30 @@ def tally(
         files_missing=sum(file.missing for file in files),
         files_changed=sum(file.changed for file in files),
         metadata_residue=sum(file.residue for file in files),
+        second_reader=second.reader,
+        second_reader_residue=second.residue,
         recogniser_degenerate=attack.degenerate,
         control_rate=attack.control.rate,
         linked_rate=attack.linked.rate,
         rank1_low_excess=excess,
     )
+
+
+def second_look(run: RunFolder, records: list[PhotoRecord]) -> SecondLook:
+    """Lets exiftool read every file to be published, where the configuration wants it and it is installed.
+
+    A colour profile passes in a file that is said to carry a well-known one: the first reader knows its bytes.
+    """
+    tool = exiftool.wanted(run.config)
+    if tool is None:
+        return SecondLook()
+    found = exiftool.read(tool, run.path, [record.file for record in records], run.config.workers)
+    residue = 0
+    for record in records:
+        kinds = found[record.file]
+        profiled = record.encoding is not None and bool(record.encoding.profile)
+        residue += bool(exiftool.without_profile(kinds) if profiled else kinds)
+    return SecondLook(tool.name, residue)
 
 
 def edited_faces(run: RunFolder, record: PhotoRecord) -> set[str]:
@@ -153,8 +209,8 @@ def faces_not_as_edited(run: RunFolder, record: PhotoRecord, original: bytes, re
     patches = [patch for path in record.patches for patch in load_patches(run.path / path)]
     if not patches:
         return 0
-    before, _ = decode(original)
-    after, _ = decode(rendered)
+    before = decode(original)
+    after = decode(rendered)
     wanted = compose(before, patches)
     return sum(not _shows(patch, before, wanted, after) for patch in patches if patch.layer == FACE_LAYER)
 

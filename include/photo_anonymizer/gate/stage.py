@@ -10,6 +10,7 @@ from photo_anonymizer.files import read_json, write_json
 from photo_anonymizer.gate.aggregates import Aggregates, aggregate, final_records
 from photo_anonymizer.gate.suite import Verdict, judge
 from photo_anonymizer.model.record import Reason
+from photo_anonymizer.provenance import stamp_of
 from photo_anonymizer.runfolder import WHOLE, RunFolder
 from photo_anonymizer.vault import Vault, ledger_row
 
@@ -27,7 +28,7 @@ def pass_gate(run: RunFolder) -> Verdict:
     run.tell(STAGE, WHOLE, 0, 1)
     if not run.done(STAGE):
         row = aggregate(run)
-        verdict = judge([row], run.config.reid)
+        verdict = judge([row], run.config.reid, run.config.metadata.second_reader)
         with run.publish(STAGE) as output:
             write_json(
                 output.folder / RESULT,
@@ -47,9 +48,11 @@ def refuse(run: RunFolder, verdict: Verdict) -> None:
 
     :raises GateRefusedError: always.
     """
+    stamp = stamp_of(run.config, run.run_id)
     rows = [
-        ledger_row(record.stopped(Reason.GATE_REFUSED) if record.pending else record, run.run_id)
+        ledger_row(record.stopped(Reason.GATE_REFUSED) if record.pending else record, stamp)
         for record in final_records(run)
+        if not record.taken_over  # what an earlier run published, held or rejected is still so
     ]
     Vault.of(run.config).update_ledger(rows)
     message = "the gate refused the release: " + "; ".join(verdict.refusals or ["nothing was judged"])

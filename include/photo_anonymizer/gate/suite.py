@@ -51,13 +51,16 @@ class Verdict(BaseModel):
         ]
 
 
-def expectations(bounds: ReidConfig) -> list[tuple[str, str, dict[str, Any], str]]:
-    """(Great Expectations class, column, arguments, meaning) of every expectation of the suite."""
+def expectations(bounds: ReidConfig, second_reader: str = "auto") -> list[tuple[str, str, dict[str, Any], str]]:
+    """(Great Expectations class, column, arguments, meaning) of every expectation of the suite.
+
+    :param second_reader: the configuration's ``metadata.second_reader``.
+    """
     bounded, equal = "ExpectColumnMaxToBeBetween", "ExpectColumnValuesToBeInSet"
     never_null: list[tuple[str, str, dict[str, Any], str]] = [
         (NOT_NULL, column, {}, f"the measure {column} is missing")
         for column in Aggregates.model_fields
-        if column not in _MAY_BE_MISSING or bounds.require_faces
+        if column != "second_reader_residue"
     ]
     zero = {
         "unaccounted": "inputs are not released + held + rejected: a photo got lost or was counted twice",
@@ -68,7 +71,11 @@ def expectations(bounds: ReidConfig) -> list[tuple[str, str, dict[str, Any], str
         "files_missing": "a picture to be released is missing",
         "files_changed": "a picture to be released is not the file that was attacked",
         "metadata_residue": "a picture to be released carries something besides its pixels",
+        "second_reader_silent": "the second reader did not say what it found",
+        "second_reader_residue": "the second reader finds something besides pixels in a picture to be released",
     }
+    if second_reader == "require":
+        zero["second_reader_unused"] = "the second reader that the configuration demands was not used"
     return [
         ("ExpectTableRowCountToEqual", "", {"value": 1}, "there is nothing to judge"),
         *never_null,
@@ -81,13 +88,13 @@ def expectations(bounds: ReidConfig) -> list[tuple[str, str, dict[str, Any], str
         ),
         (
             "ExpectColumnMinToBeBetween",
-            "to_release",
+            "photos_to_publish",
             {"min_value": 1},
             "no photo is left to be released: there is nothing to judge",
         ),
         (
             "ExpectColumnMinToBeBetween",
-            "faces",
+            "faces_to_publish",
             {"min_value": 1 if bounds.require_faces else 0},
             "no face was found in any photo, so nothing was attacked and nothing is proven "
             "(reid.require_faces: false lets a collection without people pass)",
@@ -118,8 +125,10 @@ _MAY_BE_MISSING = frozenset({"control_rate", "linked_rate", "rank1_low_excess"})
 """Without a face there is no rate; whether that may be is the configuration's choice."""
 
 
-def judge(rows: list[Aggregates], bounds: ReidConfig) -> Verdict:
+def judge(rows: list[Aggregates], bounds: ReidConfig, second_reader: str = "auto") -> Verdict:
     """Lets Great Expectations evaluate the suite over the aggregate rows (exactly one is right).
+
+    :param second_reader: the configuration's ``metadata.second_reader``.
 
     ``BOOLEAN_ONLY``: results carry no values, so nothing can leak through them.
     """
@@ -128,8 +137,8 @@ def judge(rows: list[Aggregates], bounds: ReidConfig) -> Verdict:
     import great_expectations as gx
     import great_expectations.expectations as gxe
 
-    wanted = expectations(bounds)
-    if rows and all(row.faces == 0 for row in rows) and not bounds.require_faces:
+    wanted = expectations(bounds, second_reader)
+    if rows and all(_nothing_new_to_attack(row, bounds) for row in rows):
         wanted = [item for item in wanted if item[1] not in _MAY_BE_MISSING]
     context = gx.get_context(mode="ephemeral")
     _quiet(context)
@@ -157,6 +166,11 @@ def judge(rows: list[Aggregates], bounds: ReidConfig) -> Verdict:
     )
 
 
+def _nothing_new_to_attack(row: Aggregates, bounds: ReidConfig) -> bool:
+    """Are there no faces but those that were attacked for an earlier version, or is a version without faces wanted?"""
+    return row.faces == 0 and (row.carried_faces > 0 or not bounds.require_faces)
+
+
 def _finding(item: Any, meanings: dict[tuple[str, str], str]) -> Finding:
     kind = type(item.expectation_config.to_domain_obj()).__name__
     column = item.expectation_config.kwargs.get("column", "")
@@ -166,12 +180,18 @@ def _finding(item: Any, meanings: dict[tuple[str, str], str]) -> Finding:
 def _frame(rows: list[Aggregates]) -> Any:
     import pandas as pd
 
-    columns = [*Aggregates.model_fields, "faces_unmeasured", "photos_unmeasured"]
+    derived = ("faces_unmeasured", "photos_unmeasured", "photos_to_publish", "faces_to_publish")
+    readers = ("second_reader_unused", "second_reader_silent")
+    columns = [*Aggregates.model_fields, *derived, *readers]
     values = [
         {
             **row.model_dump(),
             "faces_unmeasured": row.faces - row.faces_measured,
             "photos_unmeasured": row.photos_with_faces - row.photos_measured,
+            "photos_to_publish": row.to_publish,
+            "faces_to_publish": row.faces + row.carried_faces,
+            "second_reader_unused": int(not row.second_reader),
+            "second_reader_silent": int(bool(row.second_reader) and row.second_reader_residue is None),
         }
         for row in rows
     ]

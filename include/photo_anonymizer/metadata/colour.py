@@ -39,12 +39,21 @@ def to_srgb(picture: Image.Image, profile: bytes) -> tuple[Image.Image, bool]:
     if picture.mode == "CMYK":
         converted = _converted(picture, profile, "CMYK") if space == "CMYK" else None
         return converted or picture.convert("RGB"), True
+    if stays_as_it_is(profile, grey=picture.mode in ("L", "LA")):
+        return picture, False
+    return _with_alpha(picture, profile, "L" if space == "GRAY" else "RGB")
+
+
+def stays_as_it_is(profile: bytes, *, grey: bool) -> bool:
+    """Would :func:`to_srgb` leave the pixels of a picture with this profile alone?
+
+    :param grey: has the picture one channel?
+    """
+    space = _colour_space(profile)
     wanted = "L" if space == "GRAY" else "RGB"
-    if space not in ("GRAY", "RGB ") or (space == "GRAY" and picture.mode in ("RGB", "RGBA")):
-        return picture, False
-    if _is_srgb(profile, wanted):
-        return picture, False
-    return _with_alpha(picture, profile, wanted)
+    if space not in ("GRAY", "RGB ") or (space == "GRAY" and not grey):
+        return True
+    return _is_srgb(profile, wanted)
 
 
 def _with_alpha(picture: Image.Image, profile: bytes, wanted: str) -> tuple[Image.Image, bool]:

@@ -12,6 +12,8 @@ from collections.abc import Callable
 
 import numpy as np
 from PIL import Image, ImageFile
+from PIL.BmpImagePlugin import BmpImageFile
+from PIL.GifImagePlugin import GifImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
@@ -19,13 +21,22 @@ from PIL.WebPImagePlugin import WebPImageFile
 
 from photo_anonymizer.errors import PhotoError
 from photo_anonymizer.metadata.colour import to_srgb
-from photo_anonymizer.metadata.container import Container, undecodable, unsupported
+from photo_anonymizer.metadata.readers import avif, heif, jpeg2000
+from photo_anonymizer.metadata.readers.animation import drawn
+from photo_anonymizer.metadata.readers.container import Container, undecodable, unsupported
 
+_OWN_DECODERS: dict[str, Callable[[bytes, int], Image.Image]] = {
+    "heif": heif.opened,
+    "avif": avif.opened,
+    "jpeg2000": jpeg2000.opened,
+}
 _DECODERS: dict[str, Callable[[io.BytesIO], ImageFile.ImageFile]] = {
     "jpeg": JpegImageFile,
     "png": PngImageFile,
     "webp": WebPImageFile,
     "tiff": TiffImageFile,
+    "gif": GifImageFile,
+    "bmp": BmpImageFile,
 }
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -37,14 +48,19 @@ _TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 _PLAIN = ("L", "LA", "RGB", "RGBA")
+_EXACT = (*_PLAIN, "1", "P", "PA")
+"""What becomes 8 bit grey or colour without rounding."""
 _SIMPLER = {"1": "L", "La": "LA", "RGBa": "RGBA", "RGBX": "RGB", "YCbCr": "RGB"}
 
 
-def opened(format: str, clean: bytes) -> Image.Image:
+def opened(format: str, clean: bytes, frame: int = 0) -> Image.Image:
     """The decoded picture of cleaned bytes, in the decoder's own mode.
 
+    :param frame: which picture of ``clean``, for formats whose container needs that.
     :raises PhotoError: UNDECODABLE.
     """
+    if format in _OWN_DECODERS:
+        return _OWN_DECODERS[format](clean, frame)
     try:
         picture = _DECODERS[format](io.BytesIO(clean))
         picture.load()
@@ -56,15 +72,12 @@ def opened(format: str, clean: bytes) -> Image.Image:
 def upright(box: Container) -> tuple[Image.Image, bool, bool]:
     """The picture of a container as it is meant to be seen.
 
-    :return: mode L or RGB; whether the pixels differ from those in ``box.clean``; whether any of them was not
+    :return: mode L or RGB; whether its pixels differ from those that the file shows; whether any of them was not
         fully opaque.
     :raises PhotoError: UNDECODABLE or UNSUPPORTED_FORMAT.
     """
-    stored = opened(box.format, box.clean)
-    if stored.size != (box.width, box.height):
-        raise undecodable("the picture differs in size from its header")
     try:
-        plain = _eight_bits(stored, box)
+        plain, exact = _shown(box)
         plain, converted = to_srgb(plain, box.icc)
         plain, transparent = _on_white(plain)
         if box.orientation != 1:
@@ -73,8 +86,18 @@ def upright(box: Container) -> tuple[Image.Image, bool, bool]:
         raise
     except Exception:  # noqa: BLE001 - as above: also assertions inside Pillow
         raise undecodable("the pixels cannot be converted") from None
-    changed = converted or transparent or box.orientation != 1 or stored.mode not in (*_PLAIN, "P", "PA")
-    return plain, changed, transparent
+    return plain, converted or transparent or box.orientation != 1 or not exact, transparent
+
+
+def _shown(box: Container) -> tuple[Image.Image, bool]:
+    """The picture in L, LA, RGB, RGBA or CMYK, 8 bit, and whether nothing was rounded for that."""
+    size_wh = (box.width, box.height)
+    if box.layers:
+        return drawn(box.layers, size_wh, lambda clean: _eight_bits(opened(box.format, clean), box)), box.exact
+    stored = opened(box.format, box.clean, box.frame)
+    if stored.size != size_wh:
+        raise undecodable("the picture differs in size from its header")
+    return _eight_bits(stored, box), stored.mode in _EXACT
 
 
 def _eight_bits(picture: Image.Image, box: Container) -> Image.Image:
@@ -100,10 +123,16 @@ def _with_keyed_alpha(picture: Image.Image, box: Container) -> Image.Image:
         picture.info["transparency"] = key * 255 // ((1 << box.depth) - 1)
     transparent = picture.has_transparency_data
     if picture.mode in ("P", "PA"):
-        return picture.convert("RGBA" if transparent else "RGB")
+        colours = "L" if _has_grey_palette(picture) else "RGB"
+        return picture.convert(colours + "A" if transparent else colours)
     if transparent and picture.mode in ("1", "L", "RGB"):
         return picture.convert("RGBA" if picture.mode == "RGB" else "LA")
     return picture.convert(_SIMPLER.get(picture.mode, picture.mode))
+
+
+def _has_grey_palette(picture: Image.Image) -> bool:
+    entries = np.frombuffer(bytes(picture.getpalette("RGB") or ()), np.uint8).reshape(-1, 3)
+    return bool((entries == entries[:, :1]).all())
 
 
 def _from_16_bits(picture: Image.Image, box: Container) -> Image.Image:

@@ -39,7 +39,7 @@ def anonymize(run: RunFolder, shard: str, previous: str, method: MethodName) -> 
             return record.with_(method=method)
         started = time.monotonic()
         original = (run.path / record.file).read_bytes()
-        rgb, _ = decode(original)
+        rgb = decode(original)
         decoded = time.monotonic()
         picture = sha256_of(original)
         patches = [

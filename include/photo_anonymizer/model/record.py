@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from photo_anonymizer.model.encoding import Encoding
 from photo_anonymizer.model.face import Face
 
 
@@ -33,6 +34,12 @@ class Reason(StrEnum):
     UNSUPPORTED_FORMAT = "unsupported_format"
     UNDECODABLE = "undecodable"
     DUPLICATE = "duplicate"
+    DECODER_TIMEOUT = "decoder_timeout"
+    DECODER_CRASHED = "decoder_crashed"
+    DECODER_MEMORY = "decoder_memory"
+    UNSAFE_PATH = "unsafe_path"
+    ARCHIVE_BOMB = "archive_bomb"
+    DELETED_AT_SOURCE = "deleted_at_source"
     # held: a person or a later version may decide otherwise
     SEVERAL_PICTURES = "several_pictures"
     PERSON_WITHOUT_FACE = "person_without_face"
@@ -42,6 +49,7 @@ class Reason(StrEnum):
     STAGE_ERROR = "stage_error"
     GATE_REFUSED = "gate_refused"
     NOT_FINISHED = "not_finished"
+    WITHDRAWN = "withdrawn"
 
     @property
     def status(self) -> Status:
@@ -61,6 +69,12 @@ _REJECTING = frozenset(
         Reason.UNSUPPORTED_FORMAT,
         Reason.UNDECODABLE,
         Reason.DUPLICATE,
+        Reason.DECODER_TIMEOUT,
+        Reason.DECODER_CRASHED,
+        Reason.DECODER_MEMORY,
+        Reason.UNSAFE_PATH,
+        Reason.ARCHIVE_BOMB,
+        Reason.DELETED_AT_SOURCE,
     }
 )
 
@@ -76,6 +90,22 @@ class PhotoRecord(BaseModel):
     reason: Reason | None = None
     detail: str = ""
     format: str = ""
+    """Kind of the input file; after stripping, of the published one."""
+    frame: int = 0
+    """Which picture of its file this is, counted from 0; the ``source_uri`` of later ones ends in ``#frame=2``, ….
+
+    A ``#`` in a file's own name is percent-encoded, so that the two cannot be mistaken for each other.
+    """
+    basis: str = ""
+    """Digest of all that decides what becomes of this photo besides its content: configuration, software, decisions."""
+    taken_over: bool = False
+    """Did an earlier run find this out, and was nothing done again?"""
+    published_in: str = ""
+    """Version from which this photo is taken over unchanged; empty for a photo that this run works on."""
+    encoding: Encoding | None = None
+    """How the published file is written; None before stripping."""
+    final: bool = False
+    """Is the stripped file written that way already, so that a photo without changes is published as it is?"""
     width: int = 0
     height: int = 0
     file: str = ""
@@ -84,6 +114,8 @@ class PhotoRecord(BaseModel):
     """SHA-256 of the rendered file that was attacked: gate and export accept no other."""
     removed: tuple[str, ...] = ()
     """Kinds of metadata that were found and removed, never their values."""
+    kept: dict[str, int] = Field(default_factory=dict)
+    """What the configuration's allow-list keeps: ``capture_year``, ``exposure_ev``."""
     faces: tuple[Face, ...] = ()
     patches: tuple[str, ...] = ()
     """Paths of patch files, relative to the run folder, in the order in which they are composed."""
@@ -94,6 +126,11 @@ class PhotoRecord(BaseModel):
     """face_id → steps up the ladder that the face needed."""
     seconds: dict[str, float] = Field(default_factory=dict)
     """Seconds spent, by kind of work (decode, detect, change, encode, …)."""
+
+    @property
+    def file_uri(self) -> str:
+        """URI of the file that holds this picture."""
+        return self.source_uri.removesuffix(f"#frame={self.frame + 1}") if self.frame else self.source_uri
 
     @property
     def pending(self) -> bool:

@@ -79,7 +79,7 @@ def embed_faces(run: RunFolder, shard: str, previous: str) -> list[PhotoRecord]:
 
 def chips_of(photo: bytes, faces: Sequence[Face], recogniser: Recogniser) -> Pixels:
     """The given faces of a picture file's content as the recogniser wants them: uint8 (n, side, side, 3)."""
-    rgb, _ = decode(photo)
+    rgb = decode(photo)
     return np.stack([chip_of(rgb, face, recogniser) for face in faces])
 
 

@@ -7,10 +7,9 @@ import hmac
 import json
 import logging
 import os
-import re
 import shutil
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -26,9 +25,13 @@ from photo_anonymizer.gate.aggregates import Aggregates, final_records
 from photo_anonymizer.gate.stage import result as gate_result
 from photo_anonymizer.gate.suite import Verdict
 from photo_anonymizer.imagefile import sha256_of
+from photo_anonymizer.ingest.stage import summary as ingest_summary
 from photo_anonymizer.model.patch import FACE_LAYER, load_edits
 from photo_anonymizer.model.record import PhotoRecord, Status
+from photo_anonymizer.provenance import software, stamp_of
+from photo_anonymizer.published import dataset_folder, find_version, next_version, versions
 from photo_anonymizer.release import audit, tables
+from photo_anonymizer.release.carried_over import CarriedOver
 from photo_anonymizer.release.report import write_report
 from photo_anonymizer.runfolder import WHOLE, RunFolder
 from photo_anonymizer.software import software_versions
@@ -37,7 +40,6 @@ from photo_anonymizer.vault import Vault, ledger_row
 log = logging.getLogger(__name__)
 
 STAGE = "export_release"
-VERSION_NAME = re.compile(r"v(\d{4,})")
 # One moment for every published file: the time of writing says nothing about a photo, and nothing else is kept.
 PUBLISHED_MTIME_S = 315_532_800  # 1980-01-01, the earliest that ZIP can hold
 
@@ -47,7 +49,10 @@ class Exported(dict[str, Any]):
 
 
 def export_release(run: RunFolder) -> Exported:
-    """Publishes the run's photos as the dataset's next version; a run that is exported already is only reported.
+    """Publishes the run's photos, and those taken over from earlier versions, as the dataset's next version.
+
+    A run that is exported already is only reported. A run that would publish what the newest version holds already
+    publishes nothing.
 
     :raises GateRefusedError: the gate did not let this run pass.
     """
@@ -57,27 +62,33 @@ def export_release(run: RunFolder) -> Exported:
         raise GateRefusedError("this run did not pass the gate; nothing is published")
     run.tell(STAGE, WHOLE, 0, 1)
     records = final_records(run)
-    dataset = Path(config.out).absolute() / "releases" / config.dataset
+    dataset = dataset_folder(config)
     dataset.mkdir(parents=True, exist_ok=True)
     token = run_token(vault.key(), run.run_id)
     with vault.locked_for("export"):
         sweep(dataset)
+        carried = CarriedOver.of(config, vault, records)
         version = find_version(dataset, token)
-        if version is None:
+        standing = None if version else carried.same_as_newest(dataset, records)
+        if version is None and standing is None:
             version = next_version([*versions(dataset), *vault.noted_releases()])
-            _build(run, dataset / version, records, token, aggregates, verdict)
-    _account(run, vault, records, version, dataset / version)
-    log.info("published %s with %d photos", version, aggregates.to_release)
+            _build(run, dataset / version, records, carried, token, aggregates, verdict)
+    unchanged, version = standing is not None, str(version or standing)
+    _account(run, vault, records, version, dataset / version, unchanged)
+    log.info("%s %s with %d photos", "unchanged:" if unchanged else "published", version, aggregates.to_publish)
     exported = Exported(
         version=version,
         release=str(dataset / version),
-        released=aggregates.to_release,
+        released=aggregates.to_publish,
+        carried_over=aggregates.carried_over,
         held=aggregates.held,
         rejected=aggregates.rejected,
         inputs=aggregates.inputs,
-        faces=aggregates.faces,
+        faces=aggregates.faces + aggregates.carried_faces,
+        deleted_at_source=ingest_summary(run).deleted_at_source,
+        unchanged=unchanged,
     )
-    outcome.note(config, run, "released", **exported)
+    outcome.note(config, run, "unchanged" if unchanged else "released", reasons=dict(_reasons(records)), **exported)
     run.tell(STAGE, WHOLE, 1, 1)
     return exported
 
@@ -93,33 +104,11 @@ def run_token(key: bytes, run_id: str) -> str:
     return hmac.new(key, b"run/" + run_id.encode(), hashlib.sha256).hexdigest()[:32]
 
 
-def versions(dataset: Path) -> list[str]:
-    """Published versions of a dataset, oldest first."""
-    found = [path.name for path in dataset.glob("v*") if path.is_dir() and VERSION_NAME.fullmatch(path.name)]
-    return sorted(found, key=lambda name: int(name[1:]))
-
-
-def next_version(used: Iterable[str]) -> str:
-    """The name after the newest version that ever was: a version that was deleted leaves its name behind."""
-    return f"v{max((int(name[1:]) for name in used), default=0) + 1:04d}"
-
-
-def find_version(dataset: Path, token: str) -> str | None:
-    """The version that this run has published already, if any."""
-    for name in reversed(versions(dataset)):
-        try:
-            about = json.loads((dataset / name / "data" / "run.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            continue
-        if about.get("run") == token:
-            return name
-    return None
-
-
 def _build(
     run: RunFolder,
     target: Path,
     records: Sequence[PhotoRecord],
+    carried: CarriedOver,
     token: str,
     aggregates: Aggregates,
     verdict: Verdict,
@@ -130,14 +119,17 @@ def _build(
     with published_folder(target, mode=0o755) as folder:
         (folder / "photos").mkdir()
         with ThreadPoolExecutor(config.workers) as pool:
-            photo_rows = list(pool.map(lambda record: _publish_photo(run, record, folder), going))
+            new_rows = list(pool.map(lambda record: _publish_photo(run, record, folder), going))
+        photo_rows = sorted([*new_rows, *carried.copy_photos(folder)], key=lambda row: str(row["photo_id"]))
         edits = {record.photo_id: _edits(run, record) for record in going}
-        tables.write(folder / "photos.parquet", photo_rows, tables.PHOTOS)
-        tables.write(folder / "faces.parquet", _face_rows(going, edits), tables.FACES)
-        entries = audit.chain(_events(config, records, photo_rows, edits, aggregates, verdict, token))
+        face_rows = sorted([*_face_rows(going, edits), *carried.face_rows], key=lambda row: str(row["photo_id"]))
+        tables.write(folder / "photos.parquet", photo_rows, tables.photos_schema(config.metadata))
+        tables.write(folder / "faces.parquet", face_rows, tables.FACES)
+        photo_events = {**_photo_events(going, new_rows, edits, target.name), **carried.events}
+        entries = audit.chain(_events(config, records, photo_events, aggregates, verdict, token))
         (folder / "audit.jsonl").write_text(audit.dump(entries), encoding="utf-8")
         about = _about(config, token, target.name, aggregates, audit.head_of(entries))
-        evidence = _evidence(measured, aggregates, verdict, config)
+        evidence = {**_evidence(measured, aggregates, verdict, config), "carried_over": carried.evidence}
         write_json(folder / "run.json", about, 0o644)
         write_json(folder / "qa.json", evidence, 0o644)
         write_report(folder, about, evidence, photo_rows, _reasons(records), config.release.contact_sheet_photos)
@@ -171,6 +163,7 @@ def _publish_photo(run: RunFolder, record: PhotoRecord, folder: Path) -> dict[st
         "method": record.method if record.faces else "",
         "faces": len(record.faces),
         "reviewed": record.reviewed,
+        **record.kept,
     }
 
 
@@ -189,40 +182,45 @@ def _face_rows(records: Sequence[PhotoRecord], edits: dict[str, list[dict[str, A
     return rows
 
 
-def _events(
-    config: RunConfig,
+def _photo_events(
     records: Sequence[PhotoRecord],
     photo_rows: Sequence[dict[str, Any]],
     edits: dict[str, list[dict[str, Any]]],
+    version: str,
+) -> dict[str, dict[str, Any]]:
+    """What the audit log says about each photo that this run worked on."""
+    by_id = {record.photo_id: record for record in records}
+    return {
+        row["photo_id"]: {
+            "photo_id": row["photo_id"],
+            "sha256": row["sha256"],
+            "since": version,
+            "metadata_removed": list(by_id[row["photo_id"]].removed),
+            "metadata_kept": sorted(by_id[row["photo_id"]].kept),
+            "edits": [
+                {**edit, "parameters": tables.public_parameters(edit["parameters"])} for edit in edits[row["photo_id"]]
+            ],
+            "escalations": by_id[row["photo_id"]].escalations,
+        }
+        for row in photo_rows
+    }
+
+
+def _events(
+    config: RunConfig,
+    records: Sequence[PhotoRecord],
+    photo_events: dict[str, dict[str, Any]],
     aggregates: Aggregates,
     verdict: Verdict,
     token: str,
 ) -> list[tuple[str, dict[str, Any]]]:
-    by_id = {record.photo_id: record for record in records if record.pending}
-    events: list[tuple[str, dict[str, Any]]] = [
-        ("run", {"run": token, "configuration_sha256": config.digest, "software": software_versions()})
+    return [
+        ("run", {"run": token, "configuration_sha256": config.digest, "software": software()}),
+        *(("photo", photo_events[photo_id]) for photo_id in sorted(photo_events)),
+        ("not_released", dict(_reasons(records))),
+        ("gate", {"passed": verdict.passed, "expectations": len(verdict.findings)}),
+        ("published", {"photos": aggregates.to_publish, "carried_over": aggregates.carried_over}),
     ]
-    for row in photo_rows:
-        record = by_id[row["photo_id"]]
-        shown = [
-            {**edit, "parameters": tables.public_parameters(edit["parameters"])} for edit in edits[row["photo_id"]]
-        ]
-        events.append(
-            (
-                "photo",
-                {
-                    "photo_id": row["photo_id"],
-                    "sha256": row["sha256"],
-                    "metadata_removed": list(record.removed),
-                    "edits": shown,
-                    "escalations": record.escalations,
-                },
-            )
-        )
-    events.append(("not_released", dict(_reasons(records))))
-    events.append(("gate", {"passed": verdict.passed, "expectations": len(verdict.findings)}))
-    events.append(("published", {"photos": aggregates.to_release}))
-    return events
 
 
 def _about(config: RunConfig, token: str, version: str, aggregates: Aggregates, head: audit.Head) -> dict[str, Any]:
@@ -248,11 +246,13 @@ def _about(config: RunConfig, token: str, version: str, aggregates: Aggregates, 
         ],
         "counts": {
             "inputs": aggregates.inputs,
-            "released": aggregates.to_release,
+            "released": aggregates.to_publish,
+            "carried_over": aggregates.carried_over,
             "held": aggregates.held,
             "rejected": aggregates.rejected,
-            "faces": aggregates.faces,
+            "faces": aggregates.faces + aggregates.carried_faces,
         },
+        "metadata_kept": config.metadata.kept,
         "audit": {"entries": head.entries, "sha256": head.sha256},
         "product": {"name": "photo-anonymizer", "version": __version__},
     }
@@ -280,7 +280,7 @@ def _evidence(measured: Measured, aggregates: Aggregates, verdict: Verdict, conf
 
 
 def _reasons(records: Sequence[PhotoRecord]) -> Counter[str]:
-    return Counter(f"{record.status}: {record.reason}" for record in records if not record.pending)
+    return Counter(f"{record.status}: {record.reason}" for record in records if record.reason)
 
 
 def _seal(folder: Path) -> None:
@@ -294,15 +294,30 @@ def _seal(folder: Path) -> None:
             path.chmod(0o444)
 
 
-def _account(run: RunFolder, vault: Vault, records: Sequence[PhotoRecord], version: str, release: Path) -> None:
-    """The ledger's final rows and the vault's own note of the release's audit head."""
-    about = json.loads((release / "data" / "run.json").read_text(encoding="utf-8"))
+def _account(
+    run: RunFolder, vault: Vault, records: Sequence[PhotoRecord], version: str, release: Path, unchanged: bool
+) -> None:
+    """The ledger's final rows and the vault's own note of the release's audit head.
+
+    A photo that was taken over keeps who worked on it and when; only where it is published last changes.
+    """
+    stamp = stamp_of(run.config, run.run_id)
+    known = {row["source_uri"]: row for row in vault.ledger()}
+    files = {row["photo_id"]: row["file"] for row in tables.read(release / "data" / "photos.parquet")}
     rows = []
     for record in records:
-        if record.pending:
-            output = f"{version}/data/photos/{record.photo_id}{Path(record.file).suffix}"
-            rows.append(ledger_row(record.with_(status=Status.RELEASED), run.run_id, version, output))
-        else:
-            rows.append(ledger_row(record, run.run_id))
+        if record.taken_over and record.reason:
+            continue
+        published = record.photo_id in files and not record.reason
+        output = f"{version}/data/{files[record.photo_id]}" if published else None
+        row = ledger_row(
+            record.with_(status=Status.RELEASED) if published else record, stamp, version if published else None, output
+        )
+        earlier = known.get(record.source_uri)
+        if record.published_in and earlier and earlier["status"] == Status.RELEASED:
+            row = {**earlier, "version": version, "output": output}
+        rows.append(row)
     vault.update_ledger(rows)
-    vault.note_release(version, about["audit"])
+    if not unchanged:
+        about = json.loads((release / "data" / "run.json").read_text(encoding="utf-8"))
+        vault.note_release(version, about["audit"])

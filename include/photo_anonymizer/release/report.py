@@ -34,13 +34,20 @@ EXPLANATIONS: Mapping[str, str] = {
     Reason.UNSUPPORTED_FORMAT: "A picture in a format that cannot be cleaned with certainty.",
     Reason.UNDECODABLE: "Truncated or broken: the pixels could not be decoded.",
     Reason.DUPLICATE: "Same content as another input, which stands for both.",
-    Reason.SEVERAL_PICTURES: "Several pictures in one file (animation, pages): one would hide the others.",
+    Reason.DECODER_TIMEOUT: "Decoding took longer than ingest.max_decode_s allows.",
+    Reason.DECODER_CRASHED: "The decoder crashed on this file; the photos beside it went on.",
+    Reason.DECODER_MEMORY: "Decoding needed more memory than ingest.max_decode_mb allows.",
+    Reason.UNSAFE_PATH: "A member of an archive whose path leads out of it.",
+    Reason.ARCHIVE_BOMB: "A member of an archive that unpacks to far more than its size, or an archive with too many.",
+    Reason.DELETED_AT_SOURCE: "Seen by an earlier run, no longer at the source.",
+    Reason.SEVERAL_PICTURES: "More pictures in one file than the configuration allows: one would hide the others.",
     Reason.PERSON_WITHOUT_FACE: "Somebody is visible, but no face was found that could be changed.",
     Reason.UNCERTAIN_FACE: "A detection that may be a face waits for a reviewer.",
     Reason.TOO_MANY_FACES: "More faces than detection.max_faces allows.",
     Reason.STILL_RECOGNISED: "A face was still linked to its original after the last escalation.",
     Reason.STAGE_ERROR: "An unforeseen error while this photo was worked on.",
     Reason.GATE_REFUSED: "The gate refused the run to which this photo belonged.",
+    Reason.WITHDRAWN: "The version that held it was withdrawn.",
     Reason.NOT_FINISHED: "The run ended before this photo was finished.",
 }
 """What the reason codes mean, for people who do not know them."""
@@ -427,7 +434,7 @@ def _spaced(rows: Sequence[dict[str, Any]], most: int) -> list[dict[str, Any]]:
 
 
 def _card(folder: Path, row: Mapping[str, Any]) -> Card:
-    small = thumbnail(*load(folder / row["file"]))
+    small = thumbnail(load(folder / row["file"]))
     _, data = cv2.imencode(".jpg", small[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
     return Card(
         photo_id=row["photo_id"],

@@ -9,6 +9,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from photo_anonymizer.config import MetadataConfig
+
 PHOTOS = pa.schema(
     [
         ("photo_id", pa.string()),
@@ -38,6 +40,11 @@ FACES = pa.schema(
         ("decision", pa.string()),
     ]
 )
+
+
+def photos_schema(config: MetadataConfig) -> pa.Schema:
+    """Columns of photos.parquet: what the allow-list of a run keeps has columns in its versions only."""
+    return pa.schema([*PHOTOS, *(pa.field(name, pa.int32()) for name in config.kept)])
 
 
 def face_row(photo_id: str, face: Any, edit: dict[str, Any], escalations: int) -> dict[str, Any]:

@@ -31,7 +31,7 @@ def remove_residual_cues(run: RunFolder, shard: str, previous: str) -> list[Phot
         if not cues or not wanted:
             return record
         started = time.monotonic()
-        rgb, _ = load(run.path / record.file)
+        rgb = load(run.path / record.file)
         decoded = time.monotonic()
         patches = cue_patches(rgb, wanted, record.faces, cues)
         if patches:

@@ -6,6 +6,7 @@ import os
 import traceback
 from abc import abstractmethod
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from photo_anonymizer.errors import DatasetBusyError, PhotoAnonymizerError
+from photo_anonymizer_airflow.params import CONNECTION
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -30,13 +32,17 @@ class PhotoAnonymizerOperator(BaseOperator):
     only the error's class, the system's word for it and the place in the code are passed on.
     """
 
+    reads_source = False
+    """Does the task read the source, and need the credentials of the run's connection?"""
+
     def execute(self, context: Context) -> Any:
         """Called by Airflow.
 
         :raises AirflowFailException: the project's own errors, never retried.
         """
         try:
-            return self.work(context)
+            with self._source_access(context):
+                return self.work(context)
         except (AirflowException, DatasetBusyError):
             raise
         except PhotoAnonymizerError as error:
@@ -44,6 +50,15 @@ class PhotoAnonymizerOperator(BaseOperator):
         except Exception as error:  # noqa: BLE001 - raised again, without its message
             self.log.error("unforeseen error, at:\n%s", "".join(traceback.format_tb(error.__traceback__)))
             raise _discreet(error) from None
+
+    def _source_access(self, context: Context) -> AbstractContextManager[None]:
+        connection = context.get("params", {}).get(CONNECTION) if self.reads_source else None
+        if not connection:
+            return nullcontext()
+        from photo_anonymizer.sources import using
+        from photo_anonymizer_airflow.connections import options_of
+
+        return using(options_of(connection))
 
     @abstractmethod
     def work(self, context: Context) -> Any:

@@ -18,6 +18,8 @@ class PrepareRunOperator(PhotoAnonymizerOperator):
     Airflow accepts parameters that no form shows, so everything is validated again here. Returns the folder's path.
     """
 
+    reads_source = True
+
     def work(self, context: Context) -> str:
         """See :class:`PhotoAnonymizerOperator`."""
         from photo_anonymizer.stages import start_run

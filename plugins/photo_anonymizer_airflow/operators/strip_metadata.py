@@ -9,3 +9,4 @@ class StripMetadataOperator(ShardStageOperator):
     """Removes metadata, turns photos upright and brings their colours to sRGB."""
 
     stage = "strip_metadata"
+    reads_source = True

@@ -6,7 +6,7 @@ Sources: TIFF 6.0 section 2, BigTIFF (libtiff), EXIF 2.32 (CIPA DC-008) section 
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 SIZES = {
     1: 1,
@@ -29,6 +29,7 @@ SIZES = {
 """Bytes of one value, by field type."""
 
 _INTEGERS = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}
+_FRACTIONS = {5: "II", 10: "ii"}
 _MAX_ENTRIES = 4096
 _MAX_VALUES = 4_000_000
 
@@ -39,13 +40,21 @@ class BrokenDirectoryError(ValueError):
 
 @dataclass(frozen=True)
 class Entry:
-    """One tag: its field type, how many values it has, its bytes and its raw value field."""
+    """One tag: its field type, how many values it has, and its raw value field."""
 
     tag: int
     kind: int
     count: int
-    value: bytes
-    field: bytes
+    raw: bytes
+    block: bytes = field(repr=False)
+    """Where the value is: a directory can name the whole file thousands of times, so that nothing is copied early."""
+    start: int
+    size: int
+
+    @property
+    def value(self) -> bytes:
+        """The bytes of all values."""
+        return self.block[self.start : self.start + self.size]
 
 
 @dataclass(frozen=True)
@@ -98,7 +107,8 @@ def directory(block: bytes, form: Layout, offset: int) -> Directory:
         if offset <= 0 or count > _MAX_ENTRIES or start + count * width > len(block):
             raise BrokenDirectoryError("directory outside the file")
         entries = [_entry(block, form, start + index * width, inline) for index in range(count)]
-        following = block[start + count * width :][:inline]
+        behind = start + count * width
+        following = block[behind : behind + inline]
     except (struct.error, OverflowError):
         raise BrokenDirectoryError("directory outside the file") from None
     # EXIF blocks in the wild end right after the last entry: then there is no next directory.
@@ -112,14 +122,13 @@ def directory(block: bytes, form: Layout, offset: int) -> Directory:
 
 def _entry(block: bytes, form: Layout, at: int, inline: int) -> Entry | None:
     tag, kind, count = struct.unpack_from(form.order + "HH" + form.word, block, at)
-    field = block[at + 12 : at + 20] if form.big else block[at + 8 : at + 12]
+    place = at + 4 + struct.calcsize(form.order + form.word)
+    raw = block[place : place + inline]
     size = SIZES.get(kind, 0) * count
     if size <= inline:
-        return Entry(tag, kind, count, field[:size], field)
-    (offset,) = struct.unpack(form.order + form.word, field)
-    if offset + size > len(block):
-        return None
-    return Entry(tag, kind, count, block[offset : offset + size], field)
+        return Entry(tag, kind, count, raw, block, place, size)
+    (offset,) = struct.unpack(form.order + form.word, raw)
+    return None if offset + size > len(block) else Entry(tag, kind, count, raw, block, offset, size)
 
 
 def integers(entry: Entry | None, form: Layout) -> tuple[int, ...]:
@@ -133,3 +142,12 @@ def integer(entry: Entry | None, form: Layout, default: int = 0) -> int:
     """The first integer of an entry, or ``default``."""
     values = integers(entry, form)
     return values[0] if values else default
+
+
+def number(entry: Entry | None, form: Layout) -> float | None:
+    """The first value of an entry, whole or a fraction; None if it has none, or one divided by zero."""
+    if entry is not None and entry.kind in _FRACTIONS and entry.count:
+        above, below = struct.unpack_from(form.order + _FRACTIONS[entry.kind], entry.value)
+        return above / below if below else None
+    values = integers(entry, form)
+    return float(values[0]) if values else None

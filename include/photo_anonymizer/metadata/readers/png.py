@@ -1,4 +1,4 @@
-"""PNG: keeping only header, palette, transparency and pixels.
+"""PNG and APNG: keeping only header, palette, transparency and pixels.
 
 Source: PNG specification, third edition (W3C, 2025), sections 5, 10 and 11.
 
@@ -13,13 +13,17 @@ import re
 import struct
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Literal
 
-from photo_anonymizer.metadata.container import (
+from photo_anonymizer.errors import PhotoError
+from photo_anonymizer.metadata.readers.animation import needed
+from photo_anonymizer.metadata.readers.container import (
     Container,
     Findings,
+    Layer,
     check_size,
-    several,
+    no_such_picture,
     undecodable,
     unsupported,
 )
@@ -30,8 +34,10 @@ _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 _DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
 _ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
 _MAX_EMBEDDED = 8_000_000
+_MAX_CHUNKS = 1_000_000
+"""Writers cut pixels into chunks of 8 kB and more; a file with more chunks was made to waste time."""
 _KINDS = {
-    b"tIME": "time",
+    b"tIME": "timestamps",
     b"pHYs": "resolution",
     b"gAMA": "colour_tags",
     b"cHRM": "colour_tags",
@@ -39,8 +45,17 @@ _KINDS = {
     b"cICP": "colour_tags",
     b"mDCV": "colour_tags",
     b"cLLI": "colour_tags",
-    b"acTL": "animation",
 }
+_KEYWORDS = {
+    b"Author": "owner_name",
+    b"Copyright": "copyright",
+    b"Creation Time": "timestamps",
+    b"Software": "software",
+    b"Source": "camera",
+}
+"""Text that the standard names (section 11.3.3.1); ``Source`` is the device."""
+_CLEAR, _UNDO = 1, 2
+_DISPOSALS: dict[int, Literal["clear", "undo"]] = {_CLEAR: "clear", _UNDO: "undo"}
 
 
 @dataclass(frozen=True)
@@ -64,21 +79,45 @@ class _Header:
         return rows * (1 + (columns * self.depth * _CHANNELS[self.colour] + 7) // 8)
 
 
+@dataclass(frozen=True)
+class _Control:
+    """A frame of an animation (``fcTL``, section 11.3.6.2)."""
+
+    width: int
+    height: int
+    x: int
+    y: int
+    disposal: int
+    over: bool
+
+
+@dataclass
+class _Picture:
+    """The default picture, a frame of an animation, or both in one."""
+
+    control: _Control | None = None
+    pixels: list[bytes] = field(default_factory=list)
+
+
 @dataclass
 class _Reading:
     found: Findings = field(default_factory=Findings)
     palette: bytes = b""
     transparency: bytes = b""
-    pixels: list[bytes] = field(default_factory=list)
+    animated: bool = False
+    default: bool = False
+    """Has the default picture begun?"""
+    pictures: list[_Picture] = field(default_factory=list)
 
 
-def parse(data: bytes, max_pixels: int) -> Container:
-    """One PNG picture: header, palette, transparency and pixels, for the decoder.
+def parse(data: bytes, max_pixels: int, frame: int = 0) -> Container:
+    """One picture of a PNG: header, palette, transparency and pixels, for the decoder.
 
-    ``gAMA``, ``cHRM`` and ``cICP`` are dropped and the pixels taken as sRGB: cameras and editors that mean
+    The frames of an animation are pictures as they are shown, and a default picture that is none of them comes
+    first. ``gAMA``, ``cHRM`` and ``cICP`` are dropped and the pixels taken as sRGB: cameras and editors that mean
     other colours embed a profile. Colours keyed transparent in a 16 bit RGB picture become opaque.
 
-    :raises PhotoError: TOO_MANY_PIXELS, UNDECODABLE, UNSUPPORTED_FORMAT or SEVERAL_PICTURES.
+    :raises PhotoError: TOO_MANY_PIXELS, UNDECODABLE or UNSUPPORTED_FORMAT.
     """
     chunks = _chunks(data)
     header = _header(next(chunks), max_pixels)
@@ -91,40 +130,104 @@ def parse(data: bytes, max_pixels: int) -> Container:
         _take(state, header, kind, payload)
     if end < len(data):
         state.found.kinds.add("trailing_data")
-    surplus = _surplus(state.pixels, header.raw_size)
-    if surplus:
-        state.found.kinds.add("hidden_data")
     if header.depth == 16 and header.colour == 2:
         state.transparency = b""
+    if not state.default:
+        raise undecodable("the PNG holds no picture")
+    if frame >= len(state.pictures):
+        raise no_such_picture()
+    layers = _layers(header, state, frame)
     return Container(
         format="png",
         width=header.width,
         height=header.height,
-        clean=_written(header, state),
-        exact=header.depth == 8 or header.colour == 3,
+        clean=layers[-1].clean if layers else _still(header, state, state.pictures[frame].pixels),
+        exact=header.depth <= 8,
         kinds=state.found.all_kinds(),
         icc=state.found.icc,
         orientation=state.found.orientation,
         depth=header.depth,
+        kept=state.found.kept,
+        layers=layers,
     )
+
+
+def count(data: bytes) -> int:
+    """How many pictures the file holds: the frames of its animation, and a default picture that is none of them;
+    1 if it is broken. Never raises."""
+    animated = default_apart = False
+    frames = 0
+    try:
+        for kind, _, _ in _positions(data):
+            animated = animated or kind == b"acTL"
+            frames += kind == b"fcTL"
+            if kind == b"IDAT" and not animated:
+                return 1
+            default_apart = default_apart or (kind == b"IDAT" and not frames)
+    except PhotoError:
+        return 1
+    return max(1, frames + default_apart)
+
+
+def _layers(header: _Header, state: _Reading, frame: int) -> tuple[Layer, ...]:
+    """What has to be drawn to see a frame of an animation; nothing for a picture that stands alone."""
+    if state.pictures[frame].control is None:
+        return ()
+    steps = [_step(one.control, one.pixels) for one in state.pictures[: frame + 1] if one.control]
+    return tuple(
+        replace(step, clean=_still(replace(header, width=step.width, height=step.height), state, [step.clean]))
+        for step in needed(steps, (header.width, header.height))
+    )
+
+
+def _step(control: _Control, pixels: list[bytes]) -> Layer:
+    """A frame whose ``clean`` is its packed pixels yet: only those that are needed are unpacked and checked."""
+    return Layer(
+        clean=b"".join(pixels),
+        x=control.x,
+        y=control.y,
+        width=control.width,
+        height=control.height,
+        over=control.over,
+        after=_DISPOSALS.get(control.disposal, "keep"),
+    )
+
+
+def _still(header: _Header, state: _Reading, pixels: list[bytes]) -> bytes:
+    """A PNG of one picture.
+
+    :raises PhotoError: UNDECODABLE if its pixels are incomplete.
+    """
+    if _surplus(pixels, header.raw_size):
+        state.found.kinds.add("hidden_data")
+    return _written(header, state, pixels)
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes, int]]:
     """(type, payload, offset behind the chunk) up to and including IEND; critical checksums are verified."""
+    for kind, at, after in _positions(data):
+        payload = data[at + 8 : after - 4]
+        critical = not kind[0] & 0x20
+        if critical and binascii.crc32(kind + payload) != struct.unpack_from(">I", data, after - 4)[0]:
+            raise undecodable("a PNG checksum is wrong")
+        yield kind, payload, after
+
+
+def _positions(data: bytes) -> Iterator[tuple[bytes, int, int]]:
+    """(type, offset of the chunk, offset behind it) up to and including IEND."""
     at = len(MAGIC)
-    while True:
+    for _ in range(_MAX_CHUNKS):
         if at + 12 > len(data):
             raise undecodable("the PNG ends before its end chunk")
         length, kind = struct.unpack_from(">I4s", data, at)
         after = at + 12 + length
         if after > len(data):
             raise undecodable("the PNG ends inside a chunk")
-        payload = data[at + 8 : after - 4]
-        critical = not kind[0] & 0x20
-        if critical and binascii.crc32(kind + payload) != struct.unpack_from(">I", data, after - 4)[0]:
-            raise undecodable("a PNG checksum is wrong")
-        yield kind, payload, after
+        yield kind, at, after
+        if kind == b"IEND":
+            return
         at = after
+    raise undecodable("the PNG is cut into too many chunks")
 
 
 def _header(first: tuple[bytes, bytes, int], max_pixels: int) -> _Header:
@@ -140,14 +243,14 @@ def _header(first: tuple[bytes, bytes, int], max_pixels: int) -> _Header:
 
 def _take(state: _Reading, header: _Header, kind: bytes, payload: bytes) -> None:
     if kind == b"IDAT":
-        state.pixels.append(payload)
+        _take_default(state, payload)
     elif kind == b"PLTE":
         _take_palette(state, header, payload)
     elif kind == b"tRNS":
-        if header.colour in (0, 2, 3) and not state.pixels:
+        if header.colour in (0, 2, 3) and not state.default:
             state.transparency = payload
     elif kind in (b"fdAT", b"fcTL", b"acTL"):
-        _take_animation(state, kind, payload)
+        _take_animation(state, header, kind, payload)
     elif not kind[0] & 0x20:
         raise unsupported("a PNG with a critical chunk that the standard does not know")
     else:
@@ -161,10 +264,39 @@ def _take_palette(state: _Reading, header: _Header, payload: bytes) -> None:
         state.palette = payload
 
 
-def _take_animation(state: _Reading, kind: bytes, payload: bytes) -> None:
-    if kind == b"fdAT" or (kind == b"acTL" and payload[:4] != b"\x00\x00\x00\x01"):
-        raise several("an animated PNG")
+def _take_default(state: _Reading, payload: bytes) -> None:
+    """The default picture is a frame of the animation if a frame was announced before it."""
+    if not state.default and not state.pictures:
+        state.pictures.append(_Picture())
+    state.default = True
+    if len(state.pictures) > 1:
+        raise undecodable("the default picture of a PNG is torn apart")
+    state.pictures[0].pixels.append(payload)
+
+
+def _take_animation(state: _Reading, header: _Header, kind: bytes, payload: bytes) -> None:
+    """Control chunks and pixels of frames; without an ``acTL`` before the pixels no viewer looks at them."""
     state.found.kinds.add("animation")
+    state.animated = state.animated or (kind == b"acTL" and not state.default)
+    if not state.animated:
+        return
+    if kind == b"fcTL":
+        state.pictures.append(_Picture(_control(header, payload, first=not any(one.control for one in state.pictures))))
+    elif kind == b"fdAT":
+        last = state.pictures[-1] if len(state.pictures) > 1 else None
+        if last is None or last.control is None:
+            raise undecodable("pixels of a PNG animation without their frame")
+        last.pixels.append(payload[4:])
+
+
+def _control(header: _Header, payload: bytes, *, first: bool) -> _Control:
+    if len(payload) != 26:
+        raise undecodable("a broken PNG frame header")
+    _, width, height, x, y, _, _, disposal, blend = struct.unpack(">IIIIIHHBB", payload)
+    if not width or not height or x + width > header.width or y + height > header.height:
+        raise undecodable("a PNG frame outside the picture")
+    # Nothing is there yet to go back to (section 11.3.6.2).
+    return _Control(width, height, x, y, _CLEAR if first and disposal == _UNDO else disposal, blend == 1)
 
 
 def _take_extra(found: Findings, kind: bytes, payload: bytes) -> None:
@@ -189,7 +321,7 @@ def _take_text(found: Findings, kind: bytes, payload: bytes) -> None:
         text = _inflated(rest[1:]) if kind == b"zTXt" else rest
         _take_raw_profile(found, keyword[17:].strip().lower(), text)
     else:
-        found.kinds.add("text")
+        found.kinds |= {"text", _KEYWORDS.get(keyword, "text")}
 
 
 def _take_raw_profile(found: Findings, name: bytes, text: bytes) -> None:
@@ -242,14 +374,14 @@ def _surplus(parts: list[bytes], expected: int) -> bool:
     return surplus or size > expected or bool(unpacker.unused_data)
 
 
-def _written(header: _Header, state: _Reading) -> bytes:
+def _written(header: _Header, state: _Reading, pixels: list[bytes]) -> bytes:
     fields = struct.pack(">IIBBBBB", header.width, header.height, header.depth, header.colour, 0, 0, header.interlaced)
     parts = [MAGIC, _chunk(b"IHDR", fields)]
     if state.palette:
         parts.append(_chunk(b"PLTE", state.palette))
     if state.transparency:
         parts.append(_chunk(b"tRNS", state.transparency))
-    parts.extend(_chunk(b"IDAT", pixels) for pixels in state.pixels if pixels)
+    parts.extend(_chunk(b"IDAT", part) for part in pixels if part)
     return b"".join([*parts, _chunk(b"IEND", b"")])
 
 

@@ -1,4 +1,4 @@
-"""TIFF: finding the one picture and the tags that a decoder needs.
+"""TIFF: finding the pictures and the tags that a decoder needs.
 
 Sources: TIFF 6.0, TIFF Technical Notes 1 (SubIFDs) and 2 (JPEG), BigTIFF.
 
@@ -9,14 +9,15 @@ directory of structural tags behind it. What is published is always written anew
 from __future__ import annotations
 
 import struct
+from dataclasses import replace
 
 from photo_anonymizer.errors import PhotoError
-from photo_anonymizer.metadata import ifd
-from photo_anonymizer.metadata.container import (
+from photo_anonymizer.metadata.readers import ifd
+from photo_anonymizer.metadata.readers.container import (
     Container,
     Findings,
     check_size,
-    several,
+    no_such_picture,
     undecodable,
     unsupported,
 )
@@ -25,7 +26,7 @@ from photo_anonymizer.model.record import Reason
 MAGICS = (b"II\x2a\x00", b"MM\x00\x2a", b"II\x2b\x00", b"MM\x00\x2b")
 
 _WIDTH, _HEIGHT, _BITS, _PHOTOMETRIC = 256, 257, 258, 262
-_NEW_SUBFILE, _SUBFILE, _ORIENTATION = 254, 255, 274
+_NEW_SUBFILE, _SUBFILE = 254, 255
 _TILE_WIDTH, _TILE_HEIGHT, _SUB_IFDS, _DNG = 322, 323, 330, 0xC612
 _STRUCTURAL = frozenset(
     {*range(256, 260), 262, 266, 273, *range(277, 280), 284, 292, 293, 317, 320, *range(322, 326), 332, 338}
@@ -47,35 +48,47 @@ _KINDS = {
     274: "",
 }
 _SAMPLE_FORMAT = 339
-_MAX_PAGES = 256
+_REDUCED, _MASK = 1, 4
+"""Bits of NewSubfileType (TIFF 6.0 section 8)."""
+_MAX_PAGES, _MAX_ENTRIES = 10_000, 1_000_000
+"""Of a file: directories, and tags in all of them together. More were made to waste time."""
 
 
-def parse(data: bytes, max_pixels: int) -> Container:
-    """The one picture of a TIFF, prepared for a decoder that must not see anything but structural tags.
+def parse(data: bytes, max_pixels: int, frame: int = 0) -> Container:
+    """One page of a TIFF, prepared for a decoder that must not see anything but structural tags.
 
-    :raises PhotoError: TOO_MANY_PIXELS, UNDECODABLE, UNSUPPORTED_FORMAT or SEVERAL_PICTURES.
+    :raises PhotoError: TOO_MANY_PIXELS, UNDECODABLE or UNSUPPORTED_FORMAT.
     """
     found = Findings()
     try:
         form = ifd.layout(data)
-        page = _only_page(data, form, found)
-        return _container(data, form, page, found, max_pixels)
+        pages = _pictures(data, form, found)
+        if frame >= len(pages):
+            raise no_such_picture()
+        return _container(data, form, pages[frame], found, max_pixels)
     except (ifd.BrokenDirectoryError, struct.error):
         raise undecodable("a broken TIFF directory") from None
 
 
-def _only_page(data: bytes, form: ifd.Layout, found: Findings) -> ifd.Directory:
+def count(data: bytes) -> int:
+    """How many pages the file has, reduced versions and masks not counted; 1 if it is broken. Never raises."""
+    try:
+        return len(_pictures(data, ifd.layout(data), Findings()))
+    except (ifd.BrokenDirectoryError, struct.error, PhotoError):
+        return 1
+
+
+def _pictures(data: bytes, form: ifd.Layout, found: Findings) -> list[ifd.Directory]:
+    """The pages that are pictures of their own, in the order of the file."""
     every = _pages(data, form)
     if any(_DNG in page.entries or _photometric(page, form) in (32803, 34892) for page in every):
         raise unsupported("a raw camera file")
-    pages = [page for page in every if not _reduced(page, form)]
-    if len(pages) < len(every):
-        found.kinds.add("thumbnail")
-    if len(pages) > 1:
-        raise several("a TIFF with several pages")
+    roles = [_role(page, form) for page in every]
+    found.kinds |= {role for role in roles if role}
+    pages = [page for page, role in zip(every, roles, strict=True) if not role]
     if not pages:
         raise unsupported("a TIFF with previews only")
-    return pages[0]
+    return pages
 
 
 def _photometric(page: ifd.Directory, form: ifd.Layout) -> int:
@@ -86,22 +99,30 @@ def _pages(data: bytes, form: ifd.Layout) -> list[ifd.Directory]:
     """Every directory with a picture: the chain of pages and, one level down, their SubIFDs."""
     pages: list[ifd.Directory] = []
     seen: set[int] = set()
+    entries = 0
     waiting = [form.first]
     while waiting:
         offset = waiting.pop()
-        if offset in seen or len(seen) > _MAX_PAGES:
+        if offset in seen:
             raise undecodable("the TIFF directories form a loop")
         seen.add(offset)
         page = ifd.directory(data, form, offset)
         pages.append(page)
-        waiting += [at for at in (page.next, *ifd.integers(page.entries.get(_SUB_IFDS), form)) if at]
+        entries += len(page.entries)
+        within = ifd.integers(page.entries.get(_SUB_IFDS), form)
+        if max(len(pages), len(waiting), len(within)) > _MAX_PAGES or entries > _MAX_ENTRIES:
+            raise undecodable("the TIFF has too many directories")
+        # The last in is the first out: what is inside a page comes before the page behind it.
+        waiting += [at for at in (page.next, *reversed(within)) if at]
     return pages
 
 
-def _reduced(page: ifd.Directory, form: ifd.Layout) -> bool:
-    """Is this a smaller version or a transparency mask of another page?"""
+def _role(page: ifd.Directory, form: ifd.Layout) -> str:
+    """The kind of a page that only serves another one (a smaller version, a transparency mask); else nothing."""
     new = ifd.integer(page.entries.get(_NEW_SUBFILE), form)
-    return bool(new & 0b101) or ifd.integer(page.entries.get(_SUBFILE), form) == 2
+    if new & _MASK:
+        return "mask"
+    return "thumbnail" if new & _REDUCED or ifd.integer(page.entries.get(_SUBFILE), form) == 2 else ""
 
 
 def _container(data: bytes, form: ifd.Layout, page: ifd.Directory, found: Findings, max_pixels: int) -> Container:
@@ -120,18 +141,19 @@ def _container(data: bytes, form: ifd.Layout, page: ifd.Directory, found: Findin
         found.saw_xmp(page.entries[700].value)
     if 34675 in page.entries:
         found.icc = page.entries[34675].value
-    turn = ifd.integer(page.entries.get(_ORIENTATION), form)
-    found.exif_orientation = turn if 1 <= turn <= 8 else 0
+    found.saw_directory(data, form, replace(page, next=0))  # the next page is no thumbnail
+    depth = ifd.integer(page.entries.get(_BITS), form, 1)
     return Container(
         format="tiff",
         width=width,
         height=height,
         clean=_with_directory(data, form, page),
-        exact=False,
+        exact=depth <= 8,
         kinds=found.all_kinds(),
         icc=found.icc,
         orientation=found.orientation,
-        depth=ifd.integer(page.entries.get(_BITS), form, 1),
+        kept=found.kept,
+        depth=depth,
         inverted=_photometric(page, form) == 0,
     )
 
@@ -153,7 +175,7 @@ def _with_directory(data: bytes, form: ifd.Layout, page: ifd.Directory) -> bytes
     else:
         head, count = struct.pack(form.order + "I", at), struct.pack(form.order + "H", len(kept))
     fields = [
-        struct.pack(form.order + "HH" + form.word, entry.tag, entry.kind, entry.count) + entry.field for entry in kept
+        struct.pack(form.order + "HH" + form.word, entry.tag, entry.kind, entry.count) + entry.raw for entry in kept
     ]
     start = 8 if form.big else 4
     header = data[:start] + head

@@ -1,19 +1,34 @@
-"""What the four container readers (jpeg, png, webp, tiff) have in common."""
+"""What all container readers have in common."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from typing import Literal
 
 from photo_anonymizer.errors import PhotoError
-from photo_anonymizer.metadata import ifd
+from photo_anonymizer.metadata.readers import exif, ifd
+from photo_anonymizer.metadata.readers.kinds import kinds_in_xmp, plain_xmp
 from photo_anonymizer.model.record import Reason
 
-_ORIENTATION = 0x0112
-_EXIF_IFD = 0x8769
-_GPS_IFD = 0x8825
-_MAKER_NOTE = 0x927C
 _XMP_ORIENTATION = re.compile(rb"tiff:Orientation\s*(?:=\s*[\"']|>)\s*([1-8])\s*[\"'<]")
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One drawing step of an animation."""
+
+    clean: bytes
+    """A still picture of its own, with structural parts only."""
+    x: int
+    """Where it goes: pixels from the left of the canvas; it does not stick out."""
+    y: int
+    width: int
+    height: int
+    over: bool = True
+    """Is it blended over what is there? Else it replaces it, transparency included."""
+    after: Literal["keep", "clear", "undo"] = "keep"
+    """What becomes of its area before the next step: left, made transparent, or as it was before."""
 
 
 @dataclass(frozen=True)
@@ -21,6 +36,8 @@ class Container:
     """One picture, taken out of its container."""
 
     format: str
+    """What kind of file it came from: ``jpeg``, ``png``, ``webp``, ``tiff``, ``gif``, ``bmp``, ``jpeg2000``, ``heif``
+    or ``avif``."""
     width: int
     """Pixels as stored, before orientation is applied."""
     height: int
@@ -36,6 +53,12 @@ class Container:
     """Bits a channel, as stored."""
     inverted: bool = False
     """Is zero white (TIFF 6.0, PhotometricInterpretation 0)?"""
+    frame: int = 0
+    """Which picture of ``clean`` a decoder has to show, counted from 0."""
+    kept: dict[str, int] = field(default_factory=dict)
+    """What a policy may keep, as found: ``capture_year``, ``exposure_ev`` (stops at ISO 100)."""
+    layers: tuple[Layer, ...] = ()
+    """Of an animation: what has to be drawn, in this order, to see the picture. ``clean`` is then the last one."""
 
 
 @dataclass
@@ -46,6 +69,7 @@ class Findings:
     icc: bytes = b""
     exif_orientation: int = 0
     xmp_orientation: int = 0
+    kept: dict[str, int] = field(default_factory=dict)
 
     @property
     def orientation(self) -> int:
@@ -63,26 +87,21 @@ class Findings:
         try:
             form = ifd.layout(block)
             main = ifd.directory(block, form, form.first)
-            self._saw_directory(block, form, main)
         except ifd.BrokenDirectoryError:
             return  # removed all the same; a broken block only cannot say how the picture is turned
+        self.saw_directory(block, form, main)
 
-    def _saw_directory(self, block: bytes, form: ifd.Layout, main: ifd.Directory) -> None:
-        turn = ifd.integer(main.entries.get(_ORIENTATION), form)
-        if 1 <= turn <= 8:
-            self.exif_orientation = self.exif_orientation or turn
-        if _GPS_IFD in main.entries:
-            self.kinds.add("gps")
-        if main.next:
-            self.kinds.add("thumbnail")
-        camera = ifd.integer(main.entries.get(_EXIF_IFD), form)
-        if camera and _MAKER_NOTE in ifd.directory(block, form, camera).entries:
-            self.kinds.add("maker_note")
+    def saw_directory(self, block: bytes, form: ifd.Layout, main: ifd.Directory) -> None:
+        """Note the main directory of an EXIF block or of a TIFF page; what was noted first stays."""
+        facts = exif.facts_of(block, form, main)
+        self.kinds |= facts.kinds
+        self.exif_orientation = self.exif_orientation or facts.orientation
+        self.kept = {**facts.kept, **self.kept}
 
     def saw_xmp(self, packet: bytes) -> None:
-        """Note an XMP packet."""
-        self.kinds.add("xmp")
-        match = _XMP_ORIENTATION.search(packet)
+        """Note an XMP packet, or a part of one."""
+        self.kinds |= {"xmp", *kinds_in_xmp(packet)}
+        match = _XMP_ORIENTATION.search(plain_xmp(packet))
         if match:
             self.xmp_orientation = int(match.group(1))
 
@@ -106,6 +125,11 @@ def undecodable(detail: str) -> PhotoError:
 def unsupported(detail: str) -> PhotoError:
     """Another kind of file."""
     return PhotoError(Reason.UNSUPPORTED_FORMAT, detail)
+
+
+def no_such_picture() -> PhotoError:
+    """A file that holds fewer pictures than the one asked for."""
+    return undecodable("the file holds no picture of this number")
 
 
 def several(detail: str) -> PhotoError:

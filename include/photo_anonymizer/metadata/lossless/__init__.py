@@ -1,0 +1,1 @@
+"""JPEGs that are published without being encoded again."""
