@@ -3,29 +3,36 @@
     python scripts/bench_cleaning.py [--photos N] [--workers N] [--folder FOLDER]
 
 The photos are made here (a test picture with grain; quality 90, 4:2:0; EXIF with a thumbnail, XMP), so that
-everybody measures the same. Each kind is cleaned by processes and by threads: threads are what a stage uses.
+everybody measures the same. Each kind is cleaned by plain processes and as a run does it: by the stage itself, whose
+threads read, hash, hand the photo to a process that may die, check its answer and write.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import io
 import tempfile
 import time
-from collections.abc import Iterator
-from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
 from skimage import data
 
+from photo_anonymizer.config import RunConfig, load_config
 from photo_anonymizer.metadata.policy import Policy
+from photo_anonymizer.metadata.stage import STAGE, strip_metadata
 from photo_anonymizer.metadata.strip import strip
+from photo_anonymizer.model.record import PhotoRecord
+from photo_anonymizer.runfolder import RunFolder
+from photo_anonymizer.vault import Vault, photo_id_of
 
 _POLICY = Policy(max_pixels=100_000_000)
-_KINDS = {
+_KINDS: dict[str, dict[str, Any]] = {
     "compressed bytes stay": {},
     "the same, with blocks beyond the edges": {"size": (1000, 1000)},
     "coefficients written again (progressive)": {"progressive": True},
@@ -59,20 +66,60 @@ def clean(paths: tuple[Path, Path]) -> int:
     return target.write_bytes(result.data)
 
 
-def processor_ms(pairs: list[tuple[Path, Path]]) -> float:
+def written(folder: Path, count: int, settings: dict[str, Any]) -> list[Path]:
+    """Files of one kind: eight pictures in turn, each file with a number of its own behind its picture."""
+    folder.mkdir()
+    made = [photo(seed, **settings) for seed in range(8)]
+    paths = [folder / f"{number}.jpg" for number in range(count)]
+    for number, path in enumerate(paths):
+        path.write_bytes(made[number % len(made)] + number.to_bytes(4))  # no two alike: a photo's id is its content's
+    return paths
+
+
+def processor_ms(photos: Sequence[Path], out: Path) -> float:
     """Processor time a photo, which other work on the machine disturbs less."""
+    target = out / "cleaned"
+    clean((photos[0], target))  # everything is imported
     started = time.process_time()
-    for pair in pairs:
-        clean(pair)
-    return 1000 * (time.process_time() - started) / len(pairs)
+    for source in photos:
+        clean((source, target))
+    return 1000 * (time.process_time() - started) / len(photos)
 
 
-@contextmanager
-def prepared(pool: Executor, workers: int, pair: tuple[Path, Path]) -> Iterator[Executor]:
-    """A pool whose workers have imported everything."""
-    with pool:
-        list(pool.map(clean, [pair] * workers * 2))
-        yield pool
+def by_processes(photos: Sequence[Path], out: Path, workers: int) -> tuple[float, int]:
+    """Photos a second, and bytes in all, of plain processes."""
+    pairs = [(photo, out / photo.name) for photo in photos]
+    with ProcessPoolExecutor(workers) as pool:
+        list(pool.map(clean, pairs[: 2 * workers]))  # everything is imported
+        started = time.perf_counter()
+        written = sum(pool.map(clean, pairs))
+        return len(pairs) / (time.perf_counter() - started), written
+
+
+def by_the_stage(photos: Sequence[Path], out: Path, workers: int) -> tuple[float, int]:
+    """Photos a second, and bytes in all, of the stage that a run has for this."""
+    config = load_config({"source": str(photos[0].parent), "out": str(out), "workers": workers})
+    run = RunFolder.of(config, "bench")
+    run.start(config, "bench")
+    for shard, some in (("warm", photos[: 2 * workers]), ("0000", photos)):
+        with run.publish("listed", shard) as listed:
+            listed.write_records(listed_photos(some, config))
+    strip_metadata(run, "warm", "listed")
+    started = time.perf_counter()
+    records = strip_metadata(run, "0000", "listed")
+    rate = len(photos) / (time.perf_counter() - started)
+    if not all(record.pending and record.final for record in records):
+        raise SystemExit("a photo was refused or encoded anew: this would measure something else")
+    return rate, sum(path.stat().st_size for path in run.stage(STAGE, "0000").glob("*.jpg"))
+
+
+def listed_photos(photos: Sequence[Path], config: RunConfig) -> list[PhotoRecord]:
+    """Photos as listing hands them to the stage."""
+    key = Vault.of(config).key()
+    return [
+        PhotoRecord(photo_id=photo_id_of(key, hashlib.sha256(path.read_bytes()).digest()), source_uri=path.as_uri())
+        for path in photos
+    ]
 
 
 def main() -> None:
@@ -82,22 +129,17 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--folder", type=Path, help="where the files lie meanwhile (default: the system's own place)")
     options = parser.parse_args()
+    ways = {"plain processes": by_processes, "the stage's threads and sandboxed processes": by_the_stage}
     for kind, settings in _KINDS.items():
         with tempfile.TemporaryDirectory(dir=options.folder) as folder:
-            made = [photo(seed, **settings) for seed in range(8)]  # type: ignore[arg-type]
-            pairs = [(Path(folder, f"{number}.jpg"), Path(folder, f"{number}.out")) for number in range(options.photos)]
-            for number, (source, _) in enumerate(pairs):
-                source.write_bytes(made[number % len(made)])
-            clean(pairs[0])
-            print(f"{kind}: {processor_ms(pairs[:50]):.1f} ms of processor time a photo")
-            for name, pool in (("processes", ProcessPoolExecutor), ("threads", ThreadPoolExecutor)):
-                with prepared(pool(options.workers), options.workers, pairs[0]) as ready:
-                    started = time.perf_counter()
-                    sizes = list(ready.map(clean, pairs))
-                    seconds = time.perf_counter() - started
-                ratio = sum(sizes) / sum(source.stat().st_size for source, _ in pairs)
-                rate = options.photos / seconds
-                print(f"  {rate:.0f} photos/s in {options.workers} {name}, {ratio:.3f} × the size")
+            photos = written(Path(folder, "photos"), options.photos, settings)
+            size = sum(photo.stat().st_size for photo in photos)
+            print(f"{kind}: {processor_ms(photos[:50], Path(folder)):.1f} ms of processor time a photo")
+            for name, way in ways.items():
+                out = Path(folder, way.__name__)
+                out.mkdir()
+                rate, cleaned = way(photos, out, options.workers)
+                print(f"  {rate:.0f} photos/s in {options.workers} {name}, {cleaned / size:.3f} × the size")
 
 
 if __name__ == "__main__":

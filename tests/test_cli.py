@@ -40,7 +40,7 @@ def ran(monkeypatch):
 
     def run_all(config, _run_id):
         asked.append(config)
-        counts = {"released": 3, "carried_over": 1, "held": 2, "rejected": 1}
+        counts = {"released": 3, "carried_over": 1, "held": 2, "rejected": 1, "deleted_at_source": 0}
         return {**counts, "release": "/r/v0001", "version": "v0001", "unchanged": False}
 
     monkeypatch.setattr(stages, "run_all", run_all)

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from photo_anonymizer.errors import ConfigError, PhotoError, SourceError
 from photo_anonymizer.model.record import Reason
-from photo_anonymizer.sources import FILE, check_apart, check_source, is_local, list_source, read_file
+from photo_anonymizer.sources import FILE, check_apart, check_source, is_local, list_source, read_file, remote
 
 LIMIT = 1000
 
@@ -393,6 +393,12 @@ def test_every_remote_name_survives_its_uri(name):
         return
     filesystem.pipe(f"/photos/{name}", b"1")
     assert contents("memory://photos") == {b"1"}
+
+
+@given(st.sampled_from(["memory://photos", "s3://b#c/d#e", "simplecache::s3://b/#", "sftp://u:p#@h/x"]), st.text())
+def test_no_remote_file_can_look_like_a_frame_of_another(source, name):
+    """The frames of one file are told apart by what follows a ``#``."""
+    assert "#" not in remote.below(source, f"{name.encode('utf-8', 'ignore').decode()}#frame=2")
 
 
 # what is local, and where the output may lie

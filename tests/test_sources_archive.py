@@ -24,6 +24,7 @@ from photo_anonymizer.config import load_config
 from photo_anonymizer.errors import ConfigError, PhotoError, SourceError
 from photo_anonymizer.model.record import Reason
 from photo_anonymizer.sources import Limits, archive, check_apart, check_source, list_source, read_file
+from photo_anonymizer.sources.member import Member, by_key
 
 LIMIT = 1 << 20
 PHOTO = b"\xff\xd8\xff" + bytes(range(256)) * 8
@@ -193,10 +194,17 @@ def test_every_member_survives_its_uri(tmp_path_factory, names):
 @pytest.mark.filterwarnings("ignore:Duplicate name")
 @MAKERS
 def test_members_of_one_name_each_have_a_row_and_their_own_content(folder, make):
-    (folder / "a").write_bytes(make([("a.jpg", b"1"), ("a.jpg", b"2"), ("a.jpg#2", b"3"), ("a.jpg", b"4")]))
+    (folder / "a").write_bytes(make([("a.jpg", b"1"), ("a.jpg", b"2"), ("a.jpg;2", b"3"), ("a.jpg", b"4")]))
     found = list_source(str(folder))
     assert len({item.uri for item in found}) == 4
     assert contents(folder) == [b"1", b"2", b"3", b"4"]
+
+
+@given(st.lists(st.sampled_from([b"a", b"a#frame=2", b"a;2", b"#"]), min_size=2))
+def test_no_member_can_look_like_a_frame_of_another(names):
+    keys = by_key(Member(name, 0, 1, 1) for name in names)
+    assert len(keys) == len(names)
+    assert not any("#" in key for key in keys)
 
 
 UNSAFE = ["../a.jpg", "x/../../a.jpg", "/etc/passwd", "\\a.jpg", "x\\..\\a.jpg", "C:\\a.jpg", "c:a.jpg"]
@@ -415,6 +423,8 @@ def header(name: bytes, kind: bytes, size: bytes) -> bytes:
         header(b"a", b"0", b"\xff" * 12),  # a negative size: the walk would go in circles
         header(b"a", b"0", b"\x80" + b"\x7f" * 11),
         header(b"a", b"0", b"not a number"),
+        header(b"a/", b"5", b"0") + header(b"a/", b"0", b"-0000001000"),  # int() would take it
+        header(b"a", b"0", b"1_0"),
         header(b"a", b"x", b"77777777777"),  # an extended header of gigabytes
         header(b"a", b"L", b"00000000100"),
         header(b"a", b"x", b"00000000010") + b"9 path=a".ljust(512, b"\0"),
@@ -427,6 +437,12 @@ def test_a_forged_tar_archive_is_refused(folder, made):
     (folder / "a.tar").write_bytes(made)
     with pytest.raises(SourceError, match="damaged"):
         list_source(str(folder / "a.tar"))
+
+
+def test_headers_that_are_no_members_count_against_the_limit_too(folder):
+    (folder / "a.tar").write_bytes(header(b"a/", b"5", b"0") * 1100 + bytes(1024))
+    with pytest.raises(SourceError, match="max_archive_files"):
+        list_source(str(folder / "a.tar"), Limits(max_archive_files=10))
 
 
 def test_a_thousand_extended_headers_in_a_row_are_only_walked(folder):

@@ -15,6 +15,8 @@ import fsspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from photo_anonymizer.errors import ConfigError, PhotoError, SourceError
 from photo_anonymizer.model.record import Reason
@@ -201,6 +203,22 @@ def test_an_entry_that_is_not_followed_is_a_row_with_a_reason(text, place, probl
     assert found.uri.isascii()
 
 
+SCHEMES = st.sampled_from(
+    ["", "https://h/", "http://h?", "s3://b/", "az://", "file:///", "ftp://", "/", "x#y://", "../"]
+)
+
+
+@given(SCHEMES, st.text(st.characters(codec="utf-8")), st.sampled_from([HERE, "https://h/x.csv", "s3://b/x.csv"]))
+def test_no_entry_can_look_like_a_frame_of_another(scheme, text, place):
+    """The frames of one file are told apart by what follows a ``#``."""
+    assert "#" not in entry(f"{scheme}{text}#frame=2", place).uri
+
+
+def test_the_fragment_of_a_web_address_names_no_photo_of_its_own(folder):
+    text = "url\nhttps://h/x.tif\nhttps://h/x.tif#frame=2\nhttps://h/x.tif#\n"
+    assert [item.uri for item in list_source(csv_at(folder / "list.csv", text))] == ["https://h/x.tif"]
+
+
 def test_an_archive_in_a_list_is_a_file_like_any_other(folder):
     (folder / "a.zip").write_bytes(b"PK\3\4")
     assert len(list_source(csv_at(folder / "list.csv", "url\na.zip\n"))) == 1
@@ -312,7 +330,21 @@ def test_what_a_server_refuses_is_a_rejected_row(site, code):
     assert refused(f"{site.url}/a")[0] == Reason.UNREADABLE
 
 
-@pytest.mark.parametrize("code", [408, 429, 500, 503])
+@pytest.mark.parametrize("code", [401, 403])
+def test_a_web_archive_that_is_refused_while_it_is_read_costs_no_photo(site, code):
+    site.pages["/a.zip"] = site.status(code)
+    with pytest.raises(OSError, match="renew them"):
+        read_file(f"zip://a.jpg::{site.url}/a.zip", LIMIT)
+
+
+@pytest.mark.parametrize("source", ["{}/a.zip", "zip://may::{}/a.zip"])
+def test_a_web_archive_that_is_refused_from_the_start_is_no_source(site, source):
+    site.pages["/a.zip"] = site.status(403)
+    with pytest.raises(SourceError, match="renew them"):
+        list_source(source.format(site.url))
+
+
+@pytest.mark.parametrize("code", [407, 408, 429, 500, 503])
 def test_a_server_in_trouble_is_worth_a_retry(site, code):
     site.pages["/jane"] = site.status(code)
     with pytest.raises(OSError, match=f"HTTP {code}") as caught:

@@ -20,6 +20,7 @@ import pytest
 from photo_anonymizer.errors import PhotoError, SourceError
 from photo_anonymizer.model.record import Reason
 from photo_anonymizer.sources import archive, check_source, list_source, read_file, remote, using
+from photo_anonymizer.sources.failure import failure
 
 LIMIT = 1 << 20
 PHOTOS = {"a.jpg": b"1", "sub/ü b%20#?.jpg": b"22", "empty.jpg": b""}
@@ -218,8 +219,71 @@ def test_an_archive_is_not_read_any_more_with_options_of_before(store):
     with using(store.options()):
         (found,) = list_source("s3://bucket/a.zip")
         assert read_file(found.uri, LIMIT) == b"1"
-    with using(store.options(key="AKIAWRONG")), pytest.raises(PhotoError, match="unreadable"):
+    with using(store.options(key="AKIAWRONG")), pytest.raises(OSError, match="renew them"):
         read_file(found.uri, LIMIT)
+
+
+# credentials that expire while photos are read: the run stops, no photo is left out
+
+
+def test_a_key_that_expires_after_the_listing_is_worth_a_retry_and_costs_no_photo(store):
+    with using(store.options()):
+        found = list_source("s3://bucket/in")
+    with using(store.options(key="AKIAWRONG")):
+        for item in found:
+            with pytest.raises(OSError, match="credentials have expired or lack the right to read") as caught:
+                read_file(item.uri, LIMIT)
+            assert not any(word in str(caught.value) for word in ("AKIAWRONG", "bucket", "jpg"))
+
+
+class GoogleError(Exception):
+    code = 401
+
+
+class AzureError(Exception):
+    status_code = 403
+
+
+REFUSALS = [
+    PermissionError("The provided token has expired: jane.jpg"),
+    GoogleError("Invalid Credentials: jane.jpg"),
+    AzureError("AuthenticationFailed: jane.jpg"),
+    OSError("Forbidden: https://store/jane.jpg"),
+    ValueError("Bad Request: https://store/jane.jpg\ninvalid_grant"),
+]
+
+
+@pytest.mark.parametrize("error", REFUSALS, ids=lambda error: type(error).__name__)
+def test_every_store_s_way_to_refuse_is_worth_a_retry(error):
+    told = failure(error)
+    assert isinstance(told, OSError)
+    assert "renew them" in str(told)
+    assert "jane" not in str(told)
+
+
+@pytest.mark.parametrize("error", REFUSALS, ids=lambda error: type(error).__name__)
+def test_a_store_that_refuses_to_be_listed_is_no_source(error):
+    told = remote.source_failure(error)
+    assert isinstance(told, SourceError)
+    assert "access was refused" in str(told)
+    assert "jane" not in str(told)
+
+
+def test_what_is_wrong_with_one_object_is_still_its_own_fault():
+    assert failure(FileNotFoundError("jane.jpg")).reason == Reason.UNREADABLE  # type: ignore[attr-defined]
+
+
+def test_an_object_in_an_archive_class_is_a_rejected_photo():
+    """S3 answers 403 to it as well, and to nothing else of the source."""
+
+    class ClientError(Exception):
+        response = {"Error": {"Code": "InvalidObjectState"}}  # noqa: RUF012 - as botocore has it
+
+    error = PermissionError("The operation is not valid for the object's storage class")
+    error.__cause__ = ClientError()
+    told = failure(error)
+    assert isinstance(told, PhotoError)
+    assert (told.reason, "restore it" in told.detail) == (Reason.UNREADABLE, True)
 
 
 # which options are in force

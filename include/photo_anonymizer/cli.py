@@ -97,6 +97,8 @@ def _run(arguments: argparse.Namespace) -> int:
     exported = run_all(run_config(arguments), new_run_id())
     if exported["unchanged"]:
         print("nothing is new: no version was made")
+    if gone := exported["deleted_at_source"]:
+        print(f"{gone} photos are no longer at the source; older versions may hold them: photo-anonymizer versions")
     print(
         f"released {exported['released']} ({exported['carried_over']} taken over from earlier versions), "
         f"held {exported['held']}, rejected {exported['rejected']}"
@@ -160,10 +162,15 @@ def _versions(arguments: argparse.Namespace) -> int:
 
 
 def _withdraw(arguments: argparse.Namespace) -> int:
-    from photo_anonymizer.release.withdraw import withdraw
+    from photo_anonymizer.release.withdraw import unfinished_runs, withdraw
 
-    photos = withdraw(_known_dataset(arguments), arguments.version)
-    print(f"{arguments.version} is deleted; {photos} photos are published nowhere now")
+    config = _known_dataset(arguments)
+    photos = withdraw(config, arguments.version)
+    print(f"{arguments.version} is deleted; {photos} of its photos are published nowhere now")
+    if runs := unfinished_runs(config):
+        print(
+            f"the workspace still holds files of {runs} runs, clear pictures among them; see: photo-anonymizer abandon"
+        )
     return EXIT_DONE
 
 

@@ -12,7 +12,10 @@ from typing import Any
 
 from photo_anonymizer import __version__, weights
 from photo_anonymizer.config import RunConfig
+from photo_anonymizer.errors import SourceError
+from photo_anonymizer.metadata import exiftool
 from photo_anonymizer.software import deciding_versions, software_versions
+from photo_anonymizer.sources import is_local, local
 
 _DIGITS = 16
 
@@ -23,7 +26,7 @@ class Stamp:
 
     run_id: str
     source: str = ""
-    """The run's source, as it was given: what tells photos that were deleted from photos of another source."""
+    """:func:`source_name`: what tells photos that were deleted from photos of another source."""
     configuration: str = ""
     """SHA-256 of the configuration without its paths."""
     software: str = ""
@@ -44,8 +47,13 @@ def stamp_of(config: RunConfig, run_id: str) -> Stamp:
 
 
 def source_name(config: RunConfig) -> str:
-    """The source as the ledger names it."""
-    return config.source.rstrip("/") or "/"
+    """The source as the ledger names it: the same however it is spelt."""
+    if not is_local(config.source):
+        return config.source.rstrip("/")
+    try:
+        return local.uri_of(local.resolve(config.source)).rstrip("/")
+    except SourceError:
+        return config.source.rstrip("/")
 
 
 def software() -> dict[str, Any]:
@@ -75,6 +83,7 @@ def run_basis(config: RunConfig) -> str:
         "product": __version__,
         "packages": deciding_versions(),
         "models": software()["models"],
+        "second_reader": reader.name if (reader := exiftool.wanted(config)) else "",
     }
     return digest_of(facts)
 

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from photo_anonymizer.config import RunConfig
 from photo_anonymizer.errors import PhotoAnonymizerError
+from photo_anonymizer.imagefile import sha256_of
 from photo_anonymizer.release import audit, tables
 from photo_anonymizer.vault import Vault
 
+_REPEATED = ("photos.parquet", "faces.parquet", "audit.jsonl", "qa.json")
+"""What a later version takes over rows, entries or numbers from."""
+PUBLISHED_NAME = re.compile(r"photos/[0-9a-f]{32}\.(?:jpg|png|webp|tiff|avif)")
 VERSION_NAME = re.compile(r"v(\d{4,})")
 
 
@@ -32,6 +37,14 @@ class Version:
     events: dict[str, dict[str, Any]]
     """What the audit log says about each photo: ``since`` is the version in which its file was made and attacked."""
 
+    def place(self, photo_id: str) -> str:
+        """Path of a photo's file below the dataset's releases."""
+        return f"{self.name}/data/{self.photos[photo_id]['file']}"
+
+    def basis(self, photo_id: str) -> str:
+        """What this photo's result rests on (:mod:`.provenance`); empty: an older release did not say."""
+        return str(self.events[photo_id].get("basis", ""))
+
     def since(self, photo_id: str) -> str:
         """The version in which this photo's file was made and attacked."""
         return str(self.events[photo_id].get("since", self.name))
@@ -46,6 +59,12 @@ def versions(dataset: Path) -> list[str]:
     """Published versions of a dataset, oldest first."""
     found = [path.name for path in dataset.glob("v*") if path.is_dir() and VERSION_NAME.fullmatch(path.name)]
     return sorted(found, key=_number)
+
+
+def sweep(dataset: Path) -> None:
+    """Deletes what a killed export or withdrawal left half done; called with the export's lock held."""
+    for leftover in dataset.glob(".v*"):
+        shutil.rmtree(leftover)
 
 
 def next_version(used: Iterable[str]) -> str:
@@ -69,23 +88,40 @@ def find_version(dataset: Path, token: str) -> str | None:
     return None
 
 
+def manifest_sha256(bag: Path) -> str:
+    """SHA-256 of a bag's manifest, which holds the hash of every file of its payload (RFC 8493, 2.1.3)."""
+    return sha256_of((bag / "manifest-sha256.txt").read_bytes())
+
+
+def _as_noted(bag: Path, noted: Mapping[str, Any]) -> bool:
+    """Are the files that a later version repeats those that were published? Pictures are compared one by one later."""
+    if noted.get("manifest_sha256") != manifest_sha256(bag):
+        return False
+    lines = (bag / "manifest-sha256.txt").read_text(encoding="utf-8").splitlines()
+    hashes = {path: digest for digest, _, path in (line.partition("  ") for line in lines)}
+    return all(hashes[f"data/{name}"] == sha256_of((bag / "data" / name).read_bytes()) for name in _REPEATED)
+
+
 def load_version(config: RunConfig, vault: Vault, name: str) -> Version | None:
     """A version whose photos may be taken over; None if it is gone, was withdrawn or is not as it was published."""
-    data = dataset_folder(config) / name / "data"
+    bag = dataset_folder(config) / name
+    data = bag / "data"
     noted = vault.noted_releases().get(name)
     if noted is None or "withdrawn" in noted:
         return None
     try:
+        if not _as_noted(bag, noted):
+            return None
         entries = audit.read_chain(data / "audit.jsonl")
         photos = {str(row["photo_id"]): row for row in tables.read(data / "photos.parquet")}
         rows = tables.read(data / "faces.parquet")
-    except (OSError, ValueError, PhotoAnonymizerError):
+    except (OSError, ValueError, KeyError, PhotoAnonymizerError):
         return None
     faces: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for row in rows:
         faces[str(row["photo_id"])].append(row)
     events = {str(entry["data"]["photo_id"]): entry["data"] for entry in entries if entry["event"] == "photo"}
-    whole = noted == {"entries": len(entries), "sha256": audit.head_of(entries).sha256}
+    whole = (noted["entries"], noted["sha256"]) == (len(entries), audit.head_of(entries).sha256)
     agreeing = {photo_id: event["sha256"] for photo_id, event in events.items()} == {
         photo_id: row["sha256"] for photo_id, row in photos.items()
     }

@@ -145,7 +145,8 @@ class Sandbox:
             result = _result(answered, made, accept)
             keep = worn is False
             if isinstance(result, PhotoError):
-                raise result
+                # Not itself: it would keep this frame alive, which would keep it, and the photo's bytes with both.
+                raise PhotoError(result.reason, result.detail)
             return result
         finally:
             if child and not keep:

@@ -28,7 +28,7 @@ from photo_anonymizer.render.stage import render
 from photo_anonymizer.residual.stage import STAGE as RESIDUAL
 from photo_anonymizer.residual.stage import remove_residual_cues
 from photo_anonymizer.runfolder import RunFolder
-from photo_anonymizer.sources import check_apart, check_source
+from photo_anonymizer.sources import Limits, check_apart, check_source
 
 PHOTO_STAGES = (STRIP, DETECT, ANONYMIZE, RESIDUAL, RENDER, EMBED)
 """Stages that work shard by shard, in order."""
@@ -44,7 +44,7 @@ def start_run(config: RunConfig, run_id: str) -> RunFolder:
     :raises ConfigError: a file or folder that the configuration names cannot be used.
     :raises DatasetBusyError: another run of this dataset is at work.
     """
-    check_source(config.source)
+    check_source(config.source, Limits.of(config))
     check_apart(config.source, config.out)
     exiftool.check(config)
     weights.prepare_all()

@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-from collections.abc import Iterable, Iterator, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from photo_anonymizer.config import RunConfig
@@ -55,6 +56,27 @@ REVIEW_SCHEMA = pa.schema(
     ]
 )
 ID_HEX_DIGITS = 32
+
+
+@dataclass(frozen=True)
+class Present:
+    """What a run found at its source. Columns and not sets: collections are large."""
+
+    uris: pa.Array
+    """``source_uri`` of every picture (string)."""
+    ids: pa.Array
+    """``photo_id`` of every picture (string)."""
+    stopped: Mapping[str, str]
+    """source_uri → reason, of what ingest stopped."""
+
+    @classmethod
+    def of(cls, records: Callable[[], Iterable[PhotoRecord]]) -> Present:
+        """From what gives the records anew each time it is called."""
+        return cls(
+            uris=pa.array((record.source_uri for record in records()), pa.string()),
+            ids=pa.array((record.photo_id for record in records()), pa.string()),
+            stopped={record.source_uri: str(record.reason) for record in records() if record.reason},
+        )
 
 
 @dataclass(frozen=True)
@@ -110,7 +132,10 @@ class Vault:
             write_json(path, facts)
 
     def note_release(self, version: str, audit_head: dict[str, Any]) -> None:
-        """Remembers the end of a release's audit log, so that a log that was rewritten whole is noticed too."""
+        """Remembers the end of a release's audit log, so that a log that was rewritten whole is noticed too.
+
+        :param audit_head: ``entries``, ``sha256``, and the ``run`` whose version it is.
+        """
         with self.locked():
             path = self.path / "releases.json"
             known = read_json(path) if path.is_file() else {}
@@ -120,13 +145,16 @@ class Vault:
         """Are there releases of this dataset, whose ids were made with a key?"""
         return any((self.path.parents[1] / "releases" / self.path.name).glob("v*"))
 
-    def note_withdrawal(self, version: str, time: str) -> None:
-        """Remembers that a version is gone on purpose: no row calls its photos public any more."""
+    def note_withdrawal(self, version: str, time: str, elsewhere: Mapping[str, str]) -> None:
+        """Remembers that a version is gone on purpose. Its photos are public where else they are, or nowhere.
+
+        :param elsewhere: photo_id → place in the newest other version that holds it.
+        """
         with self.locked():
             path = self.path / "releases.json"
             known = read_json(path) if path.is_file() else {}
             write_json(path, {**known, version: {**known.get(version, {}), "withdrawn": time}})
-            _write_table(self.ledger_path, _withdrawn(self._ledger_table(), version))
+            _write_table(self.ledger_path, _withdrawn(self._ledger_table(), version, elsewhere))
 
     def noted_releases(self) -> dict[str, dict[str, Any]]:
         """The audit heads of all releases, by version; of a withdrawn one also when that happened."""
@@ -173,24 +201,26 @@ class Vault:
     def update_ledger(self, rows: Iterable[dict[str, Any]], *, keep_existing: bool = False) -> None:
         """Inserts rows by ``source_uri``; a newer row replaces an older one unless ``keep_existing``.
 
-        A photo that is not in the newest version keeps the version and the path under which it was published last, so
-        that nobody forgets what is public.
+        Nobody forgets what is public: a photo that is not in the newest version keeps the version and the path under
+        which it was published last, and one whose file now holds another picture keeps a row ``…#was=<photo_id>``.
         """
         with self.locked():
             table = self._ledger_table()
-            public = _last_published(table)
-            known = set(table["source_uri"].to_pylist())
+            known = {uri: place for place, uri in enumerate(table["source_uri"].to_pylist())}
+            public = {} if keep_existing else _last_published(table)
             new = _Batches(LEDGER_SCHEMA)
             written: set[str] = set()
             for row in rows:
                 uri = row["source_uri"]
                 if keep_existing and uri in known:
                     continue
-                if not row["version"] and uri in public and public[uri][0] == row["photo_id"]:
+                if uri in public and public[uri][0] != row["photo_id"]:
+                    new.add(_replaced(table.slice(known[uri], 1).to_pylist()[0], row))
+                elif uri in public and not row["version"]:
                     row = {**row, "version": public[uri][1], "output": public[uri][2]}
                 written.add(uri)
                 new.add(row)
-            kept = [uri not in written for uri in table["source_uri"].to_pylist()]
+            kept = [uri not in written for uri in known]
             _write_table(self.ledger_path, pa.concat_tables([table.filter(pa.array(kept, pa.bool_())), new.table()]))
 
     def ledger_columns(self, *names: str) -> list[tuple[Any, ...]]:
@@ -198,34 +228,33 @@ class Vault:
         table = self._ledger_table()
         return list(zip(*(table[name].to_pylist() for name in names), strict=True))
 
-    def mark_missing(self, stamp: Stamp, present: Set[str], unread: Sequence[str]) -> int:
-        """Writes down which photos of the stamp's source are gone, and returns how many that are.
+    def mark_missing(self, stamp: Stamp, present: Present) -> int:
+        """Writes down which pictures of the stamp's source are gone, and returns how many photos that are.
 
-        What lies in a folder or archive that could not be read this time is not called gone: nobody knows.
-
-        :param present: every ``source_uri`` that was found.
-        :param unread: URIs of files, folders and archives that could not be read.
+        What lies in a folder or archive that could not be read this time is not called gone: nobody knows. A photo
+        that is there under another name is not counted. Done again by the same run, it returns the same.
         """
-        outside = (*(f"{uri}/" for uri in unread), *(f"{uri}#" for uri in unread))
-        archives = tuple(f"::{uri}" for uri in unread)
+        unread = {uri for uri, reason in present.stopped.items() if reason == Reason.UNREADABLE}
         with self.locked():
             table = self._ledger_table()
-            columns = zip(*(table[name].to_pylist() for name in ("source_uri", "source", "reason")), strict=True)
+            absent = pc.invert(pc.is_in(table["source_uri"], value_set=present.uris))
+            known = pc.and_(absent, pc.not_equal(table["reason"], _DELETED))
             places = [
                 place
-                for place, (uri, source, reason) in enumerate(columns)
-                if source == stamp.source and uri not in present and reason != Reason.DELETED_AT_SOURCE
+                for place in pc.indices_nonzero(known).to_pylist()
+                if _belongs(table["source_uri"][place].as_py(), table["source"][place].as_py(), stamp.source)
             ]
-            rows = table.take(pa.array(places, pa.int64())).to_pylist()
-            for row in rows:
-                unknown = row["source_uri"].startswith(outside) or row["source_uri"].endswith(archives)
-                reason = Reason.UNREADABLE if unknown else Reason.DELETED_AT_SOURCE
-                row.update(status=str(reason.status), reason=str(reason), detail="")
-                row.update(run_id=stamp.run_id, updated_at=stamp.time)
-            gone = set(places)
-            kept = table.filter(pa.array([place not in gone for place in range(len(table))], pa.bool_()))
-            _write_table(self.ledger_path, pa.concat_tables([kept, pa.Table.from_pylist(rows, schema=LEDGER_SCHEMA)]))
-        return sum(row["reason"] == Reason.DELETED_AT_SOURCE for row in rows)
+            if places:
+                rows = table.take(pa.array(places, pa.int64())).to_pylist()
+                for row in rows:
+                    _mark_missing(row, _fate(row["source_uri"], present.stopped, unread), present.ids)
+                    row.update(run_id=stamp.run_id, updated_at=stamp.time)
+                kept = table.filter(pc.invert(pc.is_in(pa.array(range(len(table))), value_set=pa.array(places))))
+                table = pa.concat_tables([kept, pa.Table.from_pylist(rows, schema=LEDGER_SCHEMA)])
+                _write_table(self.ledger_path, table)
+        mine = pc.and_(pc.equal(table["run_id"], stamp.run_id), pc.equal(table["reason"], _DELETED))
+        gone = pc.unique(table["photo_id"].filter(mine))
+        return int(pc.sum(pc.invert(pc.is_in(gone, value_set=present.ids))).as_py() or 0)
 
     # review queue
 
@@ -338,15 +367,60 @@ def _last_published(table: pa.Table) -> dict[str, tuple[str, str, str]]:
     }
 
 
-def _withdrawn(table: pa.Table, version: str) -> pa.Table:
-    """The ledger after a version is gone: what stood in it is published nowhere."""
+def _withdrawn(table: pa.Table, version: str, elsewhere: Mapping[str, str]) -> pa.Table:
+    """The ledger after a version is gone."""
     rows = table.to_pylist()
     for row in rows:
         if row["version"] == version:
-            row.update(version=None, output=None)
-            if row["status"] == Status.RELEASED:
+            place = elsewhere.get(row["photo_id"])
+            row.update(version=place.partition("/")[0] if place else None, output=place)
+            if row["status"] == Status.RELEASED and not place:
                 row.update(status=str(Reason.WITHDRAWN.status), reason=str(Reason.WITHDRAWN))
     return pa.Table.from_pylist(rows, schema=LEDGER_SCHEMA)
+
+
+_DELETED = str(Reason.DELETED_AT_SOURCE)
+
+
+def _belongs(uri: str, source: str, name: str) -> bool:
+    """Is this a picture of the source ``name``, whichever folder around or below it was the source then?"""
+    return source == name or uri.startswith(f"{name}/") or f"::{name}/" in uri
+
+
+def _fate(uri: str, stopped: Mapping[str, str], unread: Set[str]) -> str:
+    """Why a picture that was not found is not there: gone, or out of sight."""
+    file = uri.partition("#frame=")[0]
+    if stopped.get(file) in (Reason.UNREADABLE, Reason.SEVERAL_PICTURES):
+        return stopped[file]  # a further picture of a file that is there and was not looked into
+    container = file.rpartition("::")[2]
+    above = container
+    while above and unread:
+        if above in unread:
+            return Reason.UNREADABLE
+        above = above.rpartition("/")[0]
+    return Reason.DELETED_AT_SOURCE
+
+
+def _mark_missing(row: dict[str, Any], fate: str, ids: pa.Array) -> None:
+    moved = fate == Reason.DELETED_AT_SOURCE and pc.is_in(pa.scalar(row["photo_id"]), value_set=ids).as_py()
+    detail = "the same photo is there under another name" if moved else ""
+    row.update(status=str(Reason(fate).status), reason=str(fate), detail=detail)
+
+
+def _replaced(row: dict[str, Any], stamp: dict[str, Any]) -> dict[str, Any]:
+    """The row of a published photo whose file holds something else now, under a name of its own.
+
+    :param stamp: the row that takes its place.
+    """
+    return {
+        **row,
+        "source_uri": f"{row['source_uri']}#was={row['photo_id']}",
+        "status": str(Reason.DELETED_AT_SOURCE.status),
+        "reason": _DELETED,
+        "detail": "another picture is there under its name",
+        "run_id": stamp["run_id"],
+        "updated_at": stamp["updated_at"],
+    }
 
 
 def _read(path: Path, schema: pa.Schema) -> list[dict[str, Any]]:

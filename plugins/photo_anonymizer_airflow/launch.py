@@ -11,7 +11,6 @@ import subprocess
 import sys
 import time
 import uuid
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -26,8 +25,7 @@ from photo_anonymizer.config import RunConfig
 from photo_anonymizer.errors import ConfigError, PhotoAnonymizerError, SourceError
 from photo_anonymizer.files import read_json
 from photo_anonymizer.runfolder import RunFolder
-from photo_anonymizer.sources import check_apart, check_source
-from photo_anonymizer.vault import Vault
+from photo_anonymizer.sources import Limits, check_apart, check_source
 from photo_anonymizer_airflow.environment import airflow_environment, fresh_home
 from photo_anonymizer_airflow.params import param_values
 
@@ -52,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     console = Console(highlight=False)
     try:
         config = run_config(arguments)
-        check_source(config.source)
+        check_source(config.source, Limits.of(config))
         check_apart(config.source, config.out)
         _check_icon(config)
         claim.check(config, RunFolder.of(config, "next"))
@@ -156,6 +154,9 @@ def _show_progress(config: RunConfig, child: subprocess.Popen[bytes], console: C
             if run is not None:
                 _update(progress, bars, run)
             time.sleep(0.2)
+        if child.returncode == 0:  # the last stages may have ended, and removed the run's files, since the last look
+            for bar in bars.values():
+                progress.update(bar, completed=progress.tasks[progress.task_ids.index(bar)].total)
 
 
 def _active_run(config: RunConfig) -> RunFolder | None:
@@ -189,11 +190,8 @@ def _report(config: RunConfig, run_id: str | None, seconds: float, console: Cons
         console.print(f"report:  {release / 'data' / 'report.html'}", soft_wrap=True)
         _tell_of_deleted(ending, config, console)
         return EXIT_DONE
-    rows = [row for row in Vault.of(config).ledger() if run_id and row["run_id"] == run_id]
-    if rows:
-        counts = Counter(f"{row['status']}: {row['reason']}" for row in rows if row["reason"])
-        totals = Counter(row["status"] for row in rows)
-        console.print(_table({**totals, "inputs": len(rows), "reasons": counts, "carried_over": 0}, seconds))
+    if ending and "inputs" in ending:
+        console.print(_table(ending, seconds))
     message = ending["message"] if ending else "the run ended early"
     print(f"anonymize: {message}\nNothing was published; the log is {log}", file=sys.stderr)
     return EXIT_REFUSED if ending and ending["ending"] == "refused" else EXIT_FAILED
@@ -217,7 +215,7 @@ def _table(ending: dict[str, Any], seconds: float) -> Table:
     table.add_column(justify="right")
     for status in ("released", "held", "rejected"):
         table.add_row(status, str(ending.get(status, 0)))
-        if status == "released" and ending["carried_over"]:
+        if status == "released" and ending.get("carried_over"):
             table.add_row("  taken over from earlier versions", str(ending["carried_over"]), style="dim")
         for key, count in sorted(ending["reasons"].items()):
             found, _, reason = key.partition(": ")

@@ -203,7 +203,7 @@ def test_of_equal_files_the_first_goes_on(started, photos):
 def test_a_file_that_was_rejected_makes_no_duplicate():
     rejected = PhotoRecord(photo_id="p", source_uri="a").stopped(Reason.UNREADABLE)
     good = PhotoRecord(photo_id="p", source_uri="b")
-    assert list(mark_duplicates([rejected, good])) == [rejected, good]
+    assert list(mark_duplicates([rejected, good], set())) == [rejected, good]
 
 
 # the ledger

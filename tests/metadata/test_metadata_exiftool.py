@@ -123,6 +123,40 @@ def test_a_process_that_hangs_is_ended_and_clears_nothing(tmp_path: Path, monkey
     assert exiftool.read(fake(tmp_path, "exec sleep 30"), tmp_path, ["0.jpg"]) == {"0.jpg": (UNREAD,)}
 
 
+def bad_at(*names: str, how: str = "exit 1") -> str:
+    """A script that fails for these files, and finds nothing in others; it notes how often it was started."""
+    return f"""
+echo >> "$0.runs"
+names=$(cat)
+case "$names" in {"|".join(f"*./{name}*" for name in names)}) {how} ;; esac
+echo "$names" | sed -e 's/.*/{{"SourceFile":"&","File:FileType":"JPEG"}},/' -e '1s/^/[/' -e '$s/,$/]/'"""
+
+
+@pytest.mark.parametrize("how", ["exit 1", "kill -9 $$", "echo '[{'; exit", "exec sleep 30"])
+def test_only_the_file_at_fault_is_unread(how: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exiftool, "_START_S", 0.5)
+    monkeypatch.setattr(exiftool, "_FILE_S", 0)
+    names = [f"{number}.jpg" for number in range(9)]
+    found = exiftool.read(fake(tmp_path, bad_at("4.jpg", how=how)), tmp_path, names)
+    assert list(found) == names
+    assert {name for name, kinds in found.items() if kinds} == {"4.jpg"}
+    assert found["4.jpg"] == (UNREAD,)
+
+
+def test_an_exiftool_that_always_fails_is_given_up(tmp_path: Path) -> None:
+    tool = fake(tmp_path, 'echo >> "$0.runs"; exit 1')
+    found = exiftool.read(tool, tmp_path, [f"{number}.jpg" for number in range(500)])
+    assert set(found.values()) == {(UNREAD,)}
+    assert len(Path(f"{tool.path}.runs").read_text(encoding="utf-8").splitlines()) < 2 * exiftool._FAILURES
+
+
+def test_three_files_at_fault_in_a_batch_are_told_apart_from_the_others(tmp_path: Path) -> None:
+    names = [f"{number:03}.jpg" for number in range(500)]
+    bad = {"000.jpg", "250.jpg", "499.jpg"}
+    found = exiftool.read(fake(tmp_path, bad_at(*bad)), tmp_path, names)
+    assert {name for name, kinds in found.items() if kinds} == bad
+
+
 def test_nothing_to_read_starts_nothing(tmp_path: Path) -> None:
     assert exiftool.read(ExifTool("/nowhere/exiftool", "0"), tmp_path, []) == {}
 

@@ -7,6 +7,7 @@ import io
 import multiprocessing
 import os
 import time
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,7 @@ from photo_anonymizer.metadata.worker import sandbox_of, strip_apart
 from photo_anonymizer.model.record import PhotoRecord, Reason, Status
 from photo_anonymizer.runfolder import RunFolder
 from photo_anonymizer.sandbox import Limits, Sandbox
+from photo_anonymizer.sources import read_file
 from photo_anonymizer.vault import Vault, photo_id_of
 
 POLICY = Policy(max_pixels=1_000_000)
@@ -143,6 +145,86 @@ def test_the_wanted_frame_is_asked_for(run_of, monkeypatch):
     assert asked == [2]
 
 
+def pages(count: int, trailing: int = 0, seed: int = 0) -> bytes:
+    out = io.BytesIO()
+    first, *others = (Image.new("L", (16, 16), seed + number) for number in range(count))
+    first.save(out, "TIFF", save_all=True, append_images=others)
+    return out.getvalue() + bytes(trailing)
+
+
+@pytest.fixture
+def frames_of(run_of):
+    """A run with one shard of all the frames of these files."""
+
+    def make(files: dict[bytes, int], **changes) -> RunFolder:
+        run = run_of(*files, **changes)
+        key = Vault.of(run.config).key()
+        records = []
+        for first, (data, count) in zip(run.records("before", "0000"), files.items(), strict=True):
+            digest = hashlib.sha256(data).digest()
+            records += [first] + [
+                first.with_(
+                    photo_id=photo_id_of(key, digest, frame),
+                    source_uri=f"{first.source_uri}#frame={frame + 1}",
+                    frame=frame,
+                )
+                for frame in range(1, count)
+            ]
+        with run.publish("frames", "0000") as output:
+            output.write_records(records)
+        return run
+
+    return make
+
+
+@pytest.fixture
+def reads(monkeypatch) -> list[str]:
+    """The files that the stage reads, in order."""
+    asked: list[str] = []
+
+    def reading(uri, *limits):
+        asked.append(uri)
+        return read_file(uri, *limits)
+
+    monkeypatch.setattr(stage, "read_file", reading)
+    return asked
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_a_file_with_many_frames_is_read_once(frames_of, reads, workers):
+    run = frames_of({pages(5): 5, picture(1): 1, pages(3, seed=9): 3}, workers=workers)
+    records = strip_metadata(run, "0000", "frames")
+    assert len(reads) == len(set(reads)) == 3
+    shades = [
+        int(np.asarray(Image.open(run.path / record.file))[0, 0]) for record in records if record.format == "tiff"
+    ]
+    assert shades == [0, 1, 2, 3, 4, 9, 10, 11]
+
+
+def test_a_file_is_let_go_with_its_last_frame(frames_of):
+    """A frame that was stopped before, and one that is refused, must not keep it."""
+    size = 8_000_000
+    run = frames_of({pages(2, size, seed): 3 for seed in range(8)}, workers=1)
+    records = run.records("frames", "0000")
+    with run.publish("partly", "0000") as output:
+        output.write_records([records[0].stopped(Reason.DUPLICATE), *records[1:]])
+    sandbox_of(run.config)
+    tracemalloc.start()
+    try:
+        stopped = [record for record in strip_metadata(run, "0000", "partly") if not record.pending]
+        assert tracemalloc.get_traced_memory()[1] < 3 * size
+    finally:
+        tracemalloc.stop()
+    assert len(stopped) == 9  # the third page, which none of the files has, and the one from before
+
+
+def test_a_file_with_many_frames_that_changed_is_taken_for_none_of_them(frames_of, reads):
+    run = frames_of({pages(3): 3})
+    next(Path(run.config.source).iterdir()).write_bytes(pages(3, seed=7))
+    assert {record.detail for record in strip_metadata(run, "0000", "frames")} == {"changed since it was listed"}
+    assert len(reads) == 1
+
+
 def test_a_worker_that_cannot_start_stops_the_task_and_blames_no_photo(run_of, monkeypatch):
     monkeypatch.setattr(worker, "TARGET", "no_such_module:work")
     run = run_of(picture(1))
@@ -214,6 +296,7 @@ def test_an_honest_answer_is_accepted():
         {"width": "wide"},
         {"width": 100_000},
         {"removed": [SECRET]},
+        {"removed": ["JOHN_DOE_52_5200N"]},
         {"removed": ["exif"] * 1000},
         {"kept": {"capture_year": 2020}},
         {"kept": {"latitude": 5}},

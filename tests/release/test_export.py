@@ -192,7 +192,7 @@ def test_killed_between_rename_and_ledger_the_retry_only_completes_the_ledger(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(export, "_account", killed)
+        patched.setattr(export, "account", killed)
         with pytest.raises(KeyboardInterrupt):
             export_release(run)
     assert export_release(run)["version"] == "v0001"

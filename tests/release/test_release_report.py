@@ -157,6 +157,7 @@ def report(
     most: int = 24,
     reasons: dict[str, int] | None = None,
     carried_over: dict[str, Any] | None = None,
+    aggregates: dict[str, Any] | None = None,
     **changes: Any,
 ) -> str:
     config = RunConfig(source="/secret/source", out="/secret/out", dataset="street-fair", method="pixelate")
@@ -164,6 +165,7 @@ def report(
     about = {**about_of(config, len(rows), faces), **changes}
     evidence = evidence_of(before, after, verdict_of(config), len(rows), faces)
     evidence["carried_over"] = carried_over or evidence["carried_over"]
+    evidence["aggregates"].update(aggregates or {})
     write_report(folder, about, evidence, rows, REASONS if reasons is None else reasons, most)
     return (folder / "report.html").read_text(encoding="utf-8")
 
@@ -401,3 +403,25 @@ def test_photos_that_were_taken_over_are_named_with_the_version_that_attacked_th
     assert "3 photos with 2 faces were taken over unchanged" in shown
     assert "2 in v0001, 1 in v0003" in shown
     assert "taken over" not in words(report(tmp_path, rows, attack(0), attack(0)))
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({}, "An independent reader found nothing but pixels in the 1 published file"),
+        (
+            {"second_reader": "exiftool 13.0", "second_reader_residue": 0},
+            "Two independent readers, one of them exiftool 13.0, found nothing but pixels in the 1 published file",
+        ),
+        ({"carried_over": 3}, "found nothing but pixels in the 1 new file"),
+    ],
+)
+def test_who_read_the_files_is_said(tmp_path: Path, changes: dict[str, Any], said: str) -> None:
+    rows = published(tmp_path, [1])
+    assert said in words(report(tmp_path, rows, attack(0), attack(0), aggregates=changes))
+
+
+def test_no_reader_is_praised_for_a_file_in_which_one_of_them_found_something(tmp_path: Path) -> None:
+    found = {"second_reader": "exiftool 13.0", "second_reader_residue": 1}
+    rows = published(tmp_path, [1])
+    assert "found nothing but pixels" not in words(report(tmp_path, rows, attack(0), attack(0), aggregates=found))

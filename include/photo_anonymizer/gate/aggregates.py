@@ -14,6 +14,7 @@ from photo_anonymizer.escalation import Measured, measure_and_escalate
 from photo_anonymizer.imagefile import decode, sha256_of
 from photo_anonymizer.metadata import exiftool
 from photo_anonymizer.metadata.inspect import inspect
+from photo_anonymizer.model.measurement import Rate
 from photo_anonymizer.model.patch import FACE_LAYER, Patch, compose, load_edits, load_patches
 from photo_anonymizer.model.pixels import Pixels
 from photo_anonymizer.model.record import PhotoRecord, Status
@@ -57,7 +58,7 @@ class Aggregates(BaseModel):
     """Files in which it found anything besides the picture; ``None`` without a second reader."""
     recogniser_degenerate: bool
     control_rate: float | None
-    """Share of the originals that the recogniser knows in the mirror."""
+    """Share of the originals that the recogniser knows in the mirror; with those of photos that were taken over."""
     linked_rate: float | None
     rank1_low_excess: float | None
     """Lower end of rank-1's interval minus chance."""
@@ -108,14 +109,8 @@ def aggregate(run: RunFolder) -> Aggregates:
         files=found,
         measured=measured,
         second=second_look(run, going),
-        carried_faces=carried_faces(run, records),
+        carried=CarriedOver.of(run.config, Vault.of(run.config), records),
     )
-
-
-def carried_faces(run: RunFolder, records: Iterable[PhotoRecord]) -> int:
-    """Faces in the photos that are taken over from earlier versions."""
-    carried = CarriedOver.of(run.config, Vault.of(run.config), records)
-    return len(carried.face_rows)
 
 
 def tally(
@@ -126,7 +121,7 @@ def tally(
     files: Iterable[FileLook],
     measured: Measured,
     second: SecondLook = SecondLook(),
-    carried_faces: int = 0,
+    carried: CarriedOver | None = None,
 ) -> Aggregates:
     """The row, from what was counted.
 
@@ -134,7 +129,8 @@ def tally(
     """
     records, files = list(records), list(files)
     going = [record for record in records if record.pending]
-    carried = sum(record.status is Status.RELEASED for record in records)
+    carried = carried or CarriedOver({})
+    taken = sum(record.status is Status.RELEASED for record in records)
     held = sum(record.status is Status.HELD for record in records)
     rejected = sum(record.status is Status.REJECTED for record in records)
     attack = measured.after
@@ -144,11 +140,11 @@ def tally(
     return Aggregates(
         inputs=inputs,
         to_release=len(going),
-        carried_over=carried,
-        carried_faces=carried_faces,
+        carried_over=taken,
+        carried_faces=len(carried.face_rows),
         held=held,
         rejected=rejected,
-        unaccounted=inputs - len(going) - carried - held - rejected,
+        unaccounted=inputs - len(going) - taken - held - rejected,
         faces=sum(len(record.faces) for record in going),
         faces_without_edit=sum(
             face.face_id not in edited_faces.get(record.photo_id, set()) for record in going for face in record.faces
@@ -163,7 +159,7 @@ def tally(
         second_reader=second.reader,
         second_reader_residue=second.residue,
         recogniser_degenerate=attack.degenerate,
-        control_rate=attack.control.rate,
+        control_rate=_pooled(attack.control, carried.controls),
         linked_rate=attack.linked.rate,
         rank1_low_excess=excess,
     )
@@ -184,6 +180,17 @@ def second_look(run: RunFolder, records: list[PhotoRecord]) -> SecondLook:
         profiled = record.encoding is not None and bool(record.encoding.profile)
         residue += bool(exiftool.without_profile(kinds) if profiled else kinds)
     return SecondLook(tool.name, residue)
+
+
+def _pooled(control: Rate, earlier: Iterable[Rate]) -> float | None:
+    """Share of original faces that the recogniser knows, over the new ones and those of earlier versions.
+
+    With the same models and settings (else nothing is taken over) they are one sample. Alone, one odd face among three
+    new ones would stop a version of thousands.
+    """
+    rates = [control, *earlier]
+    faces = sum(rate.n for rate in rates)
+    return sum(rate.hits for rate in rates) / faces if control.n and faces else control.rate
 
 
 def edited_faces(run: RunFolder, record: PhotoRecord) -> set[str]:

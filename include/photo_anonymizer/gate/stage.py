@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 
 from photo_anonymizer import outcome
+from photo_anonymizer.accounting import account
 from photo_anonymizer.errors import GateRefusedError
 from photo_anonymizer.files import read_json, write_json
 from photo_anonymizer.gate.aggregates import Aggregates, aggregate, final_records
 from photo_anonymizer.gate.suite import Verdict, judge
 from photo_anonymizer.model.record import Reason
-from photo_anonymizer.provenance import stamp_of
+from photo_anonymizer.release.carried_over import CarriedOver
 from photo_anonymizer.runfolder import WHOLE, RunFolder
-from photo_anonymizer.vault import Vault, ledger_row
+from photo_anonymizer.vault import Vault
 
 log = logging.getLogger(__name__)
 
@@ -48,15 +50,12 @@ def refuse(run: RunFolder, verdict: Verdict) -> None:
 
     :raises GateRefusedError: always.
     """
-    stamp = stamp_of(run.config, run.run_id)
-    rows = [
-        ledger_row(record.stopped(Reason.GATE_REFUSED) if record.pending else record, stamp)
-        for record in final_records(run)
-        if not record.taken_over  # what an earlier run published, held or rejected is still so
-    ]
-    Vault.of(run.config).update_ledger(rows)
+    records = [record.stopped(Reason.GATE_REFUSED) if record.pending else record for record in final_records(run)]
+    account(run, records, CarriedOver.of(run.config, Vault.of(run.config), records).places)
     message = "the gate refused the release: " + "; ".join(verdict.refusals or ["nothing was judged"])
-    outcome.note(run.config, run, "refused", message)
+    counts = Counter(str(record.status) for record in records)
+    reasons = Counter(f"{record.status}: {record.reason}" for record in records if record.reason)
+    outcome.note(run.config, run, "refused", message, inputs=len(records), reasons=dict(reasons), **counts)
     raise GateRefusedError(message)
 
 

@@ -24,7 +24,7 @@ from photo_anonymizer.photostage import where
 from photo_anonymizer.provenance import software, stamp_of
 from photo_anonymizer.runfolder import WHOLE, RunFolder
 from photo_anonymizer.sources import Found, Limits, list_source, read_file
-from photo_anonymizer.vault import Vault, ledger_row, photo_id_of
+from photo_anonymizer.vault import Present, Vault, ledger_row, photo_id_of
 
 STAGE = "ingest"
 SUMMARY = "summary.json"
@@ -64,14 +64,12 @@ def ingest(run: RunFolder) -> Ingested:
         found = list_source(config.source, Limits.of(config))
         earlier = Earlier(config, vault)
         with run.publish(STAGE) as output:
-            identified = _told(run, _identified(config, vault.key(), found), len(found))
-            output.write_records(earlier.applied(record) for record in mark_duplicates(identified))
+            output.write_records(_told(run, _records(config, vault.key(), found, earlier), len(found)))
             # Before the result counts as done: killed in between, the stage would never come back for the ledger.
             vault.update_ledger(
                 (ledger_row(_not_finished(record), stamp) for record in output.records()), keep_existing=True
             )
-            present = {record.source_uri for record in output.records()}
-            deleted = vault.mark_missing(stamp, present, [item.uri for item in found if item.problem])
+            deleted = vault.mark_missing(stamp, Present.of(output.records))
             write_json(output.folder / SUMMARY, _counted(output.records(), deleted).model_dump())
     return summary(run)
 
@@ -98,9 +96,11 @@ def plan_shards(run: RunFolder) -> list[str]:
     return names
 
 
-def mark_duplicates(records: Iterable[PhotoRecord]) -> Iterator[PhotoRecord]:
-    """Of files with the same content the first goes on; the others are rejected, so that nothing is published twice."""
-    seen: set[str] = set()
+def mark_duplicates(records: Iterable[PhotoRecord], seen: set[str]) -> Iterator[PhotoRecord]:
+    """Of files with the same content the first goes on; the others are rejected, so that nothing is published twice.
+
+    :param seen: ids of the photos that went on so far; added to.
+    """
     for record in records:
         if record.pending and record.photo_id in seen:
             yield record.stopped(Reason.DUPLICATE)
@@ -110,18 +110,17 @@ def mark_duplicates(records: Iterable[PhotoRecord]) -> Iterator[PhotoRecord]:
         yield record
 
 
-def _identified(config: RunConfig, key: bytes, found: list[Found]) -> Iterator[PhotoRecord]:
+def _records(config: RunConfig, key: bytes, found: list[Found], earlier: Earlier) -> Iterator[PhotoRecord]:
     """Every picture of the source, in the source's order."""
-
-    limits = Limits.of(config)
+    limits, seen = Limits.of(config), set[str]()
 
     def identify(batch: list[Found]) -> list[PhotoRecord]:
         return [record for item in batch for record in _identify(item, key, config.ingest, limits)]
 
     with ThreadPoolExecutor(config.workers) as pool:
         for group in _batches(found, _BATCH * config.workers * 4):
-            for records in pool.map(identify, _batches(group, _BATCH)):
-                yield from records
+            identified = (record for batch in pool.map(identify, _batches(group, _BATCH)) for record in batch)
+            yield from pool.map(earlier.applied, list(mark_duplicates(identified, seen)))
 
 
 def _batches(items: list[Found], size: int) -> Iterator[list[Found]]:

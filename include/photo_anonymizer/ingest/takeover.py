@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from threading import Lock
 from typing import Any
 
 from photo_anonymizer import review
@@ -11,7 +12,7 @@ from photo_anonymizer.config import RunConfig
 from photo_anonymizer.imagefile import sha256_of
 from photo_anonymizer.model.record import PhotoRecord, Reason, Status
 from photo_anonymizer.provenance import photo_basis, run_basis
-from photo_anonymizer.published import Version, load_version
+from photo_anonymizer.published import Version, dataset_folder, load_version, versions
 from photo_anonymizer.vault import Vault
 
 SETTLED = frozenset(
@@ -54,30 +55,41 @@ class Earlier:
         self._decisions: Mapping[str, Any] = review.decisions(vault)
         rows = vault.ledger_columns("source_uri", *_Row.__dataclass_fields__) if config.ingest.incremental else []
         self._by_uri = {uri: _Row(*values) for uri, *values in rows}
-        self._released = {row.photo_id: row for row in self._by_uri.values() if row.status == Status.RELEASED}
+        # A version holds all that its source held then, so that the newest one, and those that rows name, are enough.
+        names = {row.version for row in self._by_uri.values() if row.version}
+        names |= set(versions(dataset_folder(config))[-1:] if config.ingest.incremental else [])
+        self._names = sorted(names, key=lambda name: int(name[1:]), reverse=True)
         self._versions: dict[str, Version | None] = {}
+        self._lock = Lock()
 
     def applied(self, record: PhotoRecord) -> PhotoRecord:
         """The photo as an earlier run left it, if that still stands; else the photo on its way, with its basis."""
+        known = self._by_uri.get(record.source_uri)
+        if known and record.reason is Reason.UNREADABLE:
+            return record.with_(photo_id=known.photo_id)  # it may still be the photo that it was
         record = record.with_(basis=photo_basis(self._run_basis, self._decisions.get(record.photo_id, ())))
         if not record.pending:
-            return record
+            same = known and (known.photo_id, known.reason) == (record.photo_id, record.reason)
+            return record.with_(taken_over=bool(same))
         # By content, not by name: a file that was only renamed or moved is the photo that it was.
-        released = self._released.get(record.photo_id)
-        if released and released.basis == record.basis and self._intact(record.photo_id, released.version or ""):
-            return record.with_(status=Status.RELEASED, published_in=released.version, taken_over=True)
-        known = self._by_uri.get(record.source_uri)
+        for name in self._names:
+            if self._holds(name, record):
+                return record.with_(status=Status.RELEASED, published_in=name, taken_over=True)
         if known and (known.photo_id, known.basis) == (record.photo_id, record.basis) and known.reason in SETTLED:
             return record.stopped(Reason(known.reason), known.detail).with_(taken_over=True)
         return record
 
-    def _intact(self, photo_id: str, name: str) -> bool:
-        """Does this version hold the photo's file as it was published?"""
-        if name not in self._versions:
-            self._versions[name] = load_version(self._config, self._vault, name) if name else None
-        version = self._versions[name]
-        row = version.photos.get(photo_id) if version else None
-        if version is None or row is None:
+    def _holds(self, name: str, record: PhotoRecord) -> bool:
+        """Does this version hold the photo's file as it was published, and would it come out the same now?"""
+        version = self._version(name)
+        if version is None or record.photo_id not in version.photos or version.basis(record.photo_id) != record.basis:
             return False
+        row = version.photos[record.photo_id]
         path = version.data / row["file"]
         return path.is_file() and sha256_of(path.read_bytes()) == str(row["sha256"])
+
+    def _version(self, name: str) -> Version | None:
+        with self._lock:
+            if name not in self._versions:
+                self._versions[name] = load_version(self._config, self._vault, name)
+            return self._versions[name]

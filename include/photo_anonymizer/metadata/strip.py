@@ -31,8 +31,6 @@ SAME: dict[str, PictureFormat] = {
 """What each kind of file is published as, unless the configuration names a format."""
 _LONGEST: dict[PictureFormat, int] = {"jpeg": 65_500, "webp": 16_383, "avif": 32_768}
 """Longest side that can be written (libjpeg, RFC 9649) or that readers accept (libavif): pixels."""
-_WEBP_QUALITY = 90
-"""Of a lossy WebP written again: its own quality is not in the file."""
 _FULL_COLOUR_FROM = 90
 """From this quality on colours are written at full resolution (4:4:4), below at half (4:2:0)."""
 
@@ -161,7 +159,7 @@ def _webp_encoding(box: Container, policy: Policy) -> Encoding:
         return Encoding(format="webp", quality=policy.quality)
     if webp.is_lossless(box.clean):
         return Encoding(format="webp", lossless=True)
-    return Encoding(format="webp", quality=policy.quality if policy.reencode else _WEBP_QUALITY)
+    return Encoding(format="webp", quality=policy.quality if policy.reencode else webp.quality(box.clean))
 
 
 def _kept(box: Container, policy: Policy) -> dict[str, int]:

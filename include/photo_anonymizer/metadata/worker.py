@@ -6,15 +6,17 @@ answer is a wrong picture of the promised kind and size, which the later stages 
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from PIL import AvifImagePlugin
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from photo_anonymizer.config import RunConfig
 from photo_anonymizer.metadata.policy import Policy
+from photo_anonymizer.metadata.readers.kinds import KINDS
 from photo_anonymizer.metadata.strip import Stripped, strip
 from photo_anonymizer.model.encoding import Encoding, PictureFormat
 from photo_anonymizer.sandbox import Limits, Sandbox, shared
@@ -22,6 +24,14 @@ from photo_anonymizer.sandbox import Limits, Sandbox, shared
 TARGET = "photo_anonymizer.metadata.worker:work"
 _BYTES_A_PIXEL = 6
 """Noise in the least fitting format (LZW) takes half as much again as its three bytes; and room to spare."""
+
+
+def _known_kind(word: str) -> str:
+    if word not in KINDS and not re.fullmatch(r"app(?:[0-9]|1[0-5])", word):
+        raise ValueError("not a word for what was found")
+    return word
+
+
 _PNG = b"\x89PNG\r\n\x1a\n"
 _MAGIC: dict[PictureFormat, tuple[bytes, ...]] = {
     "jpeg": (b"\xff\xd8\xff",),
@@ -30,7 +40,8 @@ _MAGIC: dict[PictureFormat, tuple[bytes, ...]] = {
     "tiff": (b"II*\0", b"MM\0*"),
     "avif": (b"\0\0\0",),
 }
-Kind = Annotated[str, Field(pattern=r"^[A-Za-z0-9_]{1,64}$")]
+Kind = Annotated[str, AfterValidator(_known_kind)]
+"""A word that is on the list, and no others: it goes into the public audit log."""
 
 
 class _Message(BaseModel):

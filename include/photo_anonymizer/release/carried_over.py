@@ -12,8 +12,9 @@ from photo_anonymizer.config import RunConfig
 from photo_anonymizer.errors import PhotoAnonymizerError
 from photo_anonymizer.files import read_json
 from photo_anonymizer.imagefile import sha256_of
+from photo_anonymizer.model.measurement import Rate
 from photo_anonymizer.model.record import PhotoRecord
-from photo_anonymizer.published import Version, load_version, versions
+from photo_anonymizer.published import PUBLISHED_NAME, Version, load_version, versions
 from photo_anonymizer.vault import Vault
 
 _HEADLINES = ("linked", "control", "rank1")
@@ -46,6 +47,11 @@ class CarriedOver:
             sources[photo_id] = version
         return cls(sources)
 
+    @property
+    def places(self) -> dict[str, str]:
+        """photo_id → where it is public already, below the dataset's releases."""
+        return {photo_id: version.place(photo_id) for photo_id, version in self.sources.items()}
+
     def same_as_newest(self, dataset: Path, records: Sequence[PhotoRecord]) -> str | None:
         """The newest version, if it holds exactly the photos that would be published now."""
         newest = next(reversed(versions(dataset)), None)
@@ -63,6 +69,8 @@ class CarriedOver:
         rows = []
         for photo_id, version in self.sources.items():
             row = version.photos[photo_id]
+            if not PUBLISHED_NAME.fullmatch(row["file"]) or photo_id not in row["file"]:
+                raise PhotoAnonymizerError(f"{version.name} names a file that is not called after its photo's id")
             data = (version.data / row["file"]).read_bytes()
             if sha256_of(data) != row["sha256"]:
                 raise PhotoAnonymizerError(
@@ -96,6 +104,11 @@ class CarriedOver:
             ),
             "attacks": self._attacks(),
         }
+
+    @property
+    def controls(self) -> list[Rate]:
+        """How well the recogniser knew the originals, in each version whose photos are taken over."""
+        return [Rate.model_validate(attack["control"]) for attack in self._attacks().values()]
 
     def _attacks(self) -> dict[str, dict[str, Any]]:
         """The headlines of the attacks of those versions, and of those that these had taken over already."""

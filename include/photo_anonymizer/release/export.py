@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import json
 import logging
 import os
-import shutil
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +15,7 @@ from typing import Any
 import bagit
 
 from photo_anonymizer import __version__, outcome, weights
+from photo_anonymizer.accounting import account
 from photo_anonymizer.config import RunConfig
 from photo_anonymizer.errors import GateRefusedError, PhotoAnonymizerError
 from photo_anonymizer.escalation import Measured, measure_and_escalate
@@ -27,15 +26,15 @@ from photo_anonymizer.gate.suite import Verdict
 from photo_anonymizer.imagefile import sha256_of
 from photo_anonymizer.ingest.stage import summary as ingest_summary
 from photo_anonymizer.model.patch import FACE_LAYER, load_edits
-from photo_anonymizer.model.record import PhotoRecord, Status
-from photo_anonymizer.provenance import software, stamp_of
-from photo_anonymizer.published import dataset_folder, find_version, next_version, versions
+from photo_anonymizer.model.record import PhotoRecord
+from photo_anonymizer.provenance import software
+from photo_anonymizer.published import dataset_folder, find_version, manifest_sha256, next_version, sweep, versions
 from photo_anonymizer.release import audit, tables
 from photo_anonymizer.release.carried_over import CarriedOver
 from photo_anonymizer.release.report import write_report
 from photo_anonymizer.runfolder import WHOLE, RunFolder
 from photo_anonymizer.software import software_versions
-from photo_anonymizer.vault import Vault, ledger_row
+from photo_anonymizer.vault import Vault
 
 log = logging.getLogger(__name__)
 
@@ -71,10 +70,12 @@ def export_release(run: RunFolder) -> Exported:
         version = find_version(dataset, token)
         standing = None if version else carried.same_as_newest(dataset, records)
         if version is None and standing is None:
-            version = next_version([*versions(dataset), *vault.noted_releases()])
+            others = [name for name, note in vault.noted_releases().items() if note.get("run") != token]
+            version = next_version([*versions(dataset), *others])
             _build(run, dataset / version, records, carried, token, aggregates, verdict)
     unchanged, version = standing is not None, str(version or standing)
-    _account(run, vault, records, version, dataset / version, unchanged)
+    files = tables.read(dataset / version / "data" / "photos.parquet")
+    account(run, records, {row["photo_id"]: f"{version}/data/{row['file']}" for row in files})
     log.info("%s %s with %d photos", "unchanged:" if unchanged else "published", version, aggregates.to_publish)
     exported = Exported(
         version=version,
@@ -91,12 +92,6 @@ def export_release(run: RunFolder) -> Exported:
     outcome.note(config, run, "unchanged" if unchanged else "released", reasons=dict(_reasons(records)), **exported)
     run.tell(STAGE, WHOLE, 1, 1)
     return exported
-
-
-def sweep(dataset: Path) -> None:
-    """Deletes half-written versions that a killed export left; called with the export's lock held."""
-    for leftover in dataset.glob(".v*"):
-        shutil.rmtree(leftover)
 
 
 def run_token(key: bytes, run_id: str) -> str:
@@ -143,6 +138,10 @@ def _build(
             checksums=["sha256"],
         )
         _seal(folder)
+        # Before the version appears: one that the vault did not know would be trusted by nobody.
+        Vault.of(config).note_release(
+            target.name, {**about["audit"], "run": token, "manifest_sha256": manifest_sha256(folder)}
+        )
 
 
 def _publish_photo(run: RunFolder, record: PhotoRecord, folder: Path) -> dict[str, Any]:
@@ -195,6 +194,7 @@ def _photo_events(
             "photo_id": row["photo_id"],
             "sha256": row["sha256"],
             "since": version,
+            "basis": by_id[row["photo_id"]].basis,
             "metadata_removed": list(by_id[row["photo_id"]].removed),
             "metadata_kept": sorted(by_id[row["photo_id"]].kept),
             "edits": [
@@ -292,32 +292,3 @@ def _seal(folder: Path) -> None:
             os.close(descriptor)
             os.utime(path, (PUBLISHED_MTIME_S, PUBLISHED_MTIME_S))
             path.chmod(0o444)
-
-
-def _account(
-    run: RunFolder, vault: Vault, records: Sequence[PhotoRecord], version: str, release: Path, unchanged: bool
-) -> None:
-    """The ledger's final rows and the vault's own note of the release's audit head.
-
-    A photo that was taken over keeps who worked on it and when; only where it is published last changes.
-    """
-    stamp = stamp_of(run.config, run.run_id)
-    known = {row["source_uri"]: row for row in vault.ledger()}
-    files = {row["photo_id"]: row["file"] for row in tables.read(release / "data" / "photos.parquet")}
-    rows = []
-    for record in records:
-        if record.taken_over and record.reason:
-            continue
-        published = record.photo_id in files and not record.reason
-        output = f"{version}/data/{files[record.photo_id]}" if published else None
-        row = ledger_row(
-            record.with_(status=Status.RELEASED) if published else record, stamp, version if published else None, output
-        )
-        earlier = known.get(record.source_uri)
-        if record.published_in and earlier and earlier["status"] == Status.RELEASED:
-            row = {**earlier, "version": version, "output": output}
-        rows.append(row)
-    vault.update_ledger(rows)
-    if not unchanged:
-        about = json.loads((release / "data" / "run.json").read_text(encoding="utf-8"))
-        vault.note_release(version, about["audit"])

@@ -10,6 +10,7 @@ import bagit
 from photo_anonymizer.errors import ReleaseError
 from photo_anonymizer.imagefile import sha256_of
 from photo_anonymizer.metadata.inspect import inspect
+from photo_anonymizer.published import PUBLISHED_NAME, manifest_sha256
 from photo_anonymizer.release import audit, tables
 from photo_anonymizer.vault import Vault
 
@@ -29,13 +30,17 @@ def verify(release: Path, vault: Vault | None = None) -> dict[str, int]:
     faces = tables.read(data / "faces.parquet")
     _check_tables(data, photos, faces)
     for row in photos:
+        if not PUBLISHED_NAME.fullmatch(f"{row['file']}"):
+            raise ReleaseError("photos.parquet names a file that is not called after its photo's id")
         _check_photo(data / row["file"], row["sha256"])
     entries = audit.read_chain(data / "audit.jsonl")
     _check_audit(data, entries, {row["photo_id"]: row["sha256"] for row in photos})
     if vault is not None:
-        noted = vault.noted_releases().get(release.name)
-        if noted != {"entries": len(entries), "sha256": audit.head_of(entries).sha256}:
+        noted = vault.noted_releases().get(release.name, {})
+        if (noted.get("entries"), noted.get("sha256")) != (len(entries), audit.head_of(entries).sha256):
             raise ReleaseError("the audit log does not end as the vault noted it when the release was published")
+        if noted.get("manifest_sha256") not in (None, manifest_sha256(release)):
+            raise ReleaseError("the bag's manifest is not the one that the vault noted when the release was published")
     return {"photos": len(photos), "faces": len(faces), "audit entries": len(entries)}
 
 

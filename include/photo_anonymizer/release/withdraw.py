@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import shutil
 import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 from photo_anonymizer.config import RunConfig
 from photo_anonymizer.errors import ConfigError
-from photo_anonymizer.model.record import Reason, Status
-from photo_anonymizer.published import dataset_folder, load_version, versions
+from photo_anonymizer.model.record import Reason
+from photo_anonymizer.published import dataset_folder, load_version, sweep, versions
 from photo_anonymizer.vault import Vault
 
 
@@ -22,48 +22,61 @@ class Listed:
     photos: int | None
     """None: the version is not as it was published."""
     deleted_at_source: int
-    """Photos of this version that have been deleted at their source since."""
+    """Photos of this version that are no longer at their source."""
 
 
 def list_versions(config: RunConfig) -> list[Listed]:
     """Every version that is there, oldest first."""
     vault = Vault.of(config)
-    gone = deleted_photos(vault)
+    rows = vault.ledger_columns("photo_id", "reason")
+    present = {photo_id for photo_id, reason in rows if reason != Reason.DELETED_AT_SOURCE}
     listed = []
     for name in versions(dataset_folder(config)):
         version = load_version(config, vault, name)
-        photos = set(version.photos) if version else None
-        listed.append(Listed(name, len(photos) if photos is not None else None, len(gone & (photos or set()))))
+        if version is None:
+            listed.append(Listed(name, None, 0))
+        else:
+            listed.append(Listed(name, len(version.photos), len(version.photos.keys() - present)))
     return listed
 
 
-def deleted_photos(vault: Vault) -> set[str]:
-    """Ids of photos that are gone at their source, and not merely there under another name."""
-    rows = vault.ledger_columns("photo_id", "reason", "status")
-    gone = {photo_id for photo_id, reason, _ in rows if reason == Reason.DELETED_AT_SOURCE}
-    return gone - {photo_id for photo_id, reason, _ in rows if reason != Reason.DELETED_AT_SOURCE}
-
-
 def withdraw(config: RunConfig, version: str) -> int:
-    """Deletes a published version and returns how many photos the ledger no longer calls published.
+    """Deletes a published version and returns how many of its photos no other version holds.
 
-    Its name is not used again, its audit log's end stays in the vault. Photos that were published in this version only
-    are worked on anew by the next run, as far as their source still has them.
+    Its name is not used again, its audit log's end stays in the vault. Photos that are published nowhere else are
+    worked on anew by the next run, as far as their source still has them. Killed at any point, it can be repeated.
 
     :raises ConfigError: there is no such version.
     """
     vault, dataset = Vault.of(config), dataset_folder(config)
     with vault.locked_for("export"):
-        if version not in versions(dataset):
+        sweep(dataset)
+        noted = vault.noted_releases().get(version)
+        if version not in versions(dataset) and (noted is None or "withdrawn" in noted):
             raise ConfigError(
                 f"there is no version {version!r}; `photo-anonymizer versions` lists those that are there"
             )
-        rows = vault.ledger_columns("version", "status")
-        published: int = sum(found == version and status == Status.RELEASED for found, status in rows)
-        # Out of sight by one rename, then out of the books, then off the disk: killed anywhere, nothing half public
-        # is left, and the next export sweeps up what is.
-        hidden = dataset / f".{version}.{uuid.uuid4().hex}"
-        (dataset / version).rename(hidden)
-        vault.note_withdrawal(version, datetime.now(UTC).isoformat(timespec="seconds"))
-        shutil.rmtree(hidden)
-    return published
+        going = load_version(config, vault, version)
+        elsewhere = _elsewhere(config, vault, version)
+        # Out of the books first: whatever happens next, nobody relies on this version any more.
+        vault.note_withdrawal(version, datetime.now(UTC).isoformat(timespec="seconds"), elsewhere)
+        if (dataset / version).is_dir():
+            (dataset / version).rename(dataset / f".{version}.{uuid.uuid4().hex}")
+        sweep(dataset)
+    return len(going.photos.keys() - elsewhere.keys()) if going else 0
+
+
+def unfinished_runs(config: RunConfig) -> int:
+    """Runs whose intermediate files, clear pictures among them, still lie in the workspace."""
+    workspace = Path(config.out).absolute() / "workspace" / config.dataset
+    return sum(path.is_dir() for path in workspace.glob("*"))
+
+
+def _elsewhere(config: RunConfig, vault: Vault, version: str) -> dict[str, str]:
+    """photo_id → place in the newest intact version, without the one that goes."""
+    places: dict[str, str] = {}
+    for name in versions(dataset_folder(config)):
+        other = load_version(config, vault, name) if name != version else None
+        if other:
+            places.update({photo_id: other.place(photo_id) for photo_id in other.photos})
+    return places

@@ -86,7 +86,8 @@ def read_file(uri: str, max_bytes: int, limits: Limits = _DEFAULTS) -> bytes:
 
     :param limits: as given to :func:`list_source`; only members of archives need them.
     :raises PhotoError: too large, no longer a regular file, or unreadable for a reason that lies in the file.
-    :raises OSError: input or output failed in a way that may pass (network, disk); worth a retry.
+    :raises OSError: input or output failed in a way that may pass (network, disk), or a store refuses the credentials;
+        worth a retry.
     """
     if uri.startswith(FILE):
         return local.read(uri, max_bytes)
@@ -145,14 +146,14 @@ def _head(uri: str) -> bytes:
         return local.head(local.path_of(uri))
     try:
         return remote.open_blob(uri).read_at(0, HEAD_BYTES)
-    except PhotoError as error:
+    except (PhotoError, PermissionError) as error:
         raise _refused(error) from None
 
 
 def _archive(container: str, limits: Limits, folder: str = "") -> Iterator[Found]:
     try:
         yield from archive.members_of(container, limits, folder)
-    except PhotoError as error:
+    except (PhotoError, PermissionError) as error:
         raise _refused(error) from None
 
 
@@ -164,5 +165,7 @@ def _list_entries(uri: str) -> Iterator[Found]:
     return url_list.entries_of(uri, data)
 
 
-def _refused(error: PhotoError) -> SourceError:
+def _refused(error: PhotoError | PermissionError) -> SourceError:
+    if isinstance(error, PermissionError):  # while photos are read worth a retry, before the run began it is not
+        return SourceError(error.strerror)
     return SourceError(f"the source cannot be read: {error.detail or error.reason.replace('_', ' ')}")

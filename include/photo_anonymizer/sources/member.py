@@ -49,14 +49,14 @@ def is_unsafe(name: bytes) -> bool:
 
 
 def by_key(members: Iterable[Member]) -> dict[str, Member]:
-    """Members under the keys that their URIs hold: the quoted name; the second of a name gets ``#2``, and so on.
+    """Members under the keys that their URIs hold: the quoted name; the second of a name gets ``;2``, and so on.
 
-    ``#`` is quoted in a name, so that no name can be taken for a key with a number.
+    ``;`` is quoted in a name, so that no name can be taken for a key with a number.
     """
     found: dict[str, Member] = {}
     seen: dict[str, int] = {}
     for member in members:
         key = quote(member.name)
         seen[key] = count = seen.get(key, 0) + 1
-        found[f"{key}#{count}" if count > 1 else key] = member
+        found[f"{key};{count}" if count > 1 else key] = member
     return found

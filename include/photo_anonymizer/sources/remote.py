@@ -17,7 +17,7 @@ import fsspec.asyn
 from photo_anonymizer.errors import PhotoAnonymizerError, PhotoError, SourceError
 from photo_anonymizer.model.record import Reason
 from photo_anonymizer.sources import web
-from photo_anonymizer.sources.failure import failure
+from photo_anonymizer.sources.failure import failure, is_refusal
 from photo_anonymizer.sources.model import Blob, Found, within
 
 Options = web.Options
@@ -97,7 +97,7 @@ def is_file(source: str) -> bool:
         filesystem.invalidate_cache()  # what an earlier run was told may have changed
         return bool(filesystem.info(path)["type"] == "file")
     except Exception as error:  # noqa: BLE001 - every file system has errors of its own
-        if isinstance(known := failure(error), OSError):
+        if isinstance(known := source_failure(error), OSError):
             raise known from None
         return False  # listing it says why
 
@@ -143,7 +143,7 @@ def source_failure(error: Exception) -> PhotoAnonymizerError | OSError:
         return error
     if isinstance(error, FileNotFoundError):
         return SourceError("the source URL cannot be listed: there is nothing under it, or it does not exist")
-    if isinstance(error, PermissionError):
+    if is_refusal(error):
         return SourceError(
             "the source URL cannot be listed: access was refused; check the connection or the environment's credentials"
         )
@@ -165,14 +165,14 @@ def below(source: str, relative: str) -> str:
     host = host if "@" in host else host.replace("%", "%25")  # a password in it is quoted already
     base = f"{host}{slash}{quote(folder)}".rstrip("/") + "/" if place else ""
     links[at] = f"{protocol}://{base}{quote(os.fsencode(relative))}"
-    return "::".join(links)
+    return "::".join(links).replace("#", "%23")  # a "#" begins what tells the frames of one file apart
 
 
 def open_blob(uri: str) -> Blob:
     """A remote file for reading by ranges.
 
-    :raises PhotoError: it is gone or refused, or its server cannot send a part of it.
-    :raises OSError: the network or the store failed; worth a retry.
+    :raises PhotoError: it is gone, or its server cannot send a part of it.
+    :raises OSError: the network or the store failed, or refuses the credentials; worth a retry.
     """
     return web.WebBlob(uri, storage_options(uri)) if web.is_web(uri) else RemoteBlob(uri)
 
@@ -180,8 +180,8 @@ def open_blob(uri: str) -> Blob:
 def read(uri: str, max_bytes: int) -> bytes:
     """All bytes of a remote file.
 
-    :raises PhotoError: too large, gone or refused.
-    :raises OSError: the network or the store failed; worth a retry.
+    :raises PhotoError: too large or gone; behind a web address also refused.
+    :raises OSError: the network or the store failed, or the store refuses the credentials; worth a retry.
     """
     if web.is_web(uri):
         return web.read(uri, max_bytes, storage_options(uri))

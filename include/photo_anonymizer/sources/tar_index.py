@@ -7,6 +7,7 @@ passed over in silence, and reads an extended header whole, however long it says
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from photo_anonymizer.errors import PhotoError
@@ -16,6 +17,9 @@ from photo_anonymizer.sources.model import Blob, Limits
 from photo_anonymizer.sources.zip_index import damaged, too_many
 
 _BLOCK = 512
+_OCTAL = re.compile(rb"[0-7]*")
+_HEADERS_A_MEMBER = 8
+"""Headers that are walked for each member that is allowed: folders and extended headers are no members, but work."""
 _MAX_EXTENDED = 1 << 20
 """Longest extended header that is read, in bytes: a name of many gigabytes is no name."""
 _FILE, _SYMBOLIC_LINK, _FOLDER = frozenset(b"\x0007"), ord("2"), ord("5")
@@ -41,7 +45,11 @@ def index(blob: Blob, limits: Limits, step: int) -> list[Member]:
     :raises PhotoError: the archive is damaged or incomplete, or has more members than the limit.
     """
     window, members, overrides, at = _Window(blob, step), list[Member](), _Overrides(), 0
+    headers = 0
     while any(header := _header(window, at)):
+        headers += 1
+        if headers > _HEADERS_A_MEMBER * limits.max_archive_files + 1000:
+            raise too_many(limits)
         kind, data = header[156], at + _BLOCK
         size = _number(header[124:136])
         if kind in _EXTENDED:
@@ -91,10 +99,10 @@ def _number(field: bytes) -> int:
         if field[0] != 0x80:  # negative
             raise damaged()
         return int.from_bytes(field[1:], "big")
-    try:
-        return int(field.strip(b" \0") or b"0", 8)
-    except ValueError:
-        raise damaged() from None
+    digits = field.strip(b" \0")
+    if not _OCTAL.fullmatch(digits):  # int() would take signs and underscores too
+        raise damaged()
+    return int(digits or b"0", 8)
 
 
 def _after(data: int, size: int) -> int:

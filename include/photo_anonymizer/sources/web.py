@@ -38,8 +38,11 @@ def names_a_file(url: str) -> bool:
 
 
 def clean(url: str) -> str:
-    """The address in printable ASCII; what is percent-encoded stays so."""
-    return quote(url, safe="%:/?#[]@!$&'()*+,;=~")
+    """The address in printable ASCII; what is percent-encoded stays so.
+
+    Without the fragment, which no server gets to see (RFC 9110, 4.2.5): two of them would make two photos of one file.
+    """
+    return quote(url.partition("#")[0], safe="%:/?[]@!$&'()*+,;=~")
 
 
 def read(url: str, max_bytes: int, options: Options) -> bytes:
@@ -48,17 +51,20 @@ def read(url: str, max_bytes: int, options: Options) -> bytes:
     :raises PhotoError: too large, gone, refused, or no address that can be fetched.
     :raises OSError: no answer in time, or a server that is in trouble; worth a retry.
     """
-    with _answer(url, options, {}) as stream:
+    with _answer(url, options, {}, alone=True) as stream:
         if (stream.r.content_length or 0) > max_bytes:
             raise PhotoError(Reason.FILE_TOO_LARGE)
         return _taken(stream, max_bytes)
 
 
 class WebBlob:
-    """A file behind an address that is read by ranges (RFC 9110, 14.2): every read is a request of its own."""
+    """An archive behind an address that is read by ranges (RFC 9110, 14.2): every read is a request of its own."""
 
     def __init__(self, url: str, options: Options) -> None:
-        """:raises PhotoError, OSError: as :func:`read`, or the server sends files only as a whole."""
+        """:raises PhotoError, OSError: as :func:`read`, or the server sends files only as a whole.
+
+        Refused is an OSError here: an address that expires while an archive is read would cost all its members.
+        """
         self._url, self._options = url, options
         with _answer(url, options, {"Range": "bytes=0-0"}) as stream:
             total = stream.r.headers.get("Content-Range", "").rpartition("/")[2]
@@ -79,7 +85,7 @@ class WebBlob:
 
 
 @contextmanager
-def _answer(url: str, options: Options, headers: Mapping[str, str]) -> Iterator[Any]:
+def _answer(url: str, options: Options, headers: Mapping[str, str], *, alone: bool = False) -> Iterator[Any]:
     """fsspec's stream of an answer; whatever goes wrong while it is read comes out as the project's own error."""
     import aiohttp
 
@@ -92,7 +98,7 @@ def _answer(url: str, options: Options, headers: Mapping[str, str]) -> Iterator[
         with fsspec.filesystem("http", **chosen).open(url, "rb", block_size=0, size=1, headers=asked) as stream:
             yield stream
     except Exception as error:  # noqa: BLE001 - fsspec, aiohttp and yarl have errors of their own
-        raise failure(error) from None
+        raise failure(error, alone=alone) from None
 
 
 def _taken(stream: Any, max_bytes: int) -> bytes:

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from photo_anonymizer.errors import PhotoError
+from photo_anonymizer.metadata.readers import vp8
 from photo_anonymizer.metadata.readers.animation import needed
 from photo_anonymizer.metadata.readers.container import (
     Container,
@@ -38,6 +39,12 @@ def is_webp(data: bytes) -> bool:
 def is_lossless(data: bytes) -> bool:
     """Is the picture of this cleaned file in the lossless bitstream (VP8L)?"""
     return data[12:16] == b"VP8L"
+
+
+def quality(data: bytes) -> int:
+    """The quality (0 to 100) at which libwebp writes the lossy picture of this cleaned file about as large as it is."""
+    frame = next(data[at:behind] for kind, at, behind in _positions(data, 12, len(data)) if kind == b"VP8 ")
+    return vp8.quality(vp8.quantiser(frame))
 
 
 @dataclass
