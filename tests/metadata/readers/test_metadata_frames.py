@@ -281,11 +281,31 @@ def test_a_broken_later_frame_does_not_pass(format: str) -> None:
     assert caught.value.reason == Reason.UNDECODABLE
 
 
+def tiff_of_repeats(count: int) -> bytes:
+    """SubIFDs two bytes apart, each of 4096 entries that all have the same tag."""
+    places = 26 + 4 * count
+    directories = b"\x00\x10" * count + bytes(4096 * 12 + 2 * count + 20)
+    first = struct.pack("<IHHHII", 8, 1, 330, 4, count, 26) + bytes(4)
+    offsets = struct.pack(f"<{count}I", *range(places, places + 2 * count, 2))
+    return b"II*\0" + first + offsets + directories
+
+
+def tiff_of_pages(count: int, tag: int, values: int, size: int) -> bytes:
+    """Pages with one tag, whose many values are the same bytes for all."""
+    pages = (
+        struct.pack("<HHHII", 1, tag, 4, values, size) + struct.pack("<I", 26 + 18 * at if at < count - 1 else 0)
+        for at in range(count)
+    )
+    return (b"II*\0" + struct.pack("<I", 8) + b"".join(pages)).ljust(size + 4 * values, b"\0")
+
+
 HOSTILE = {
     "gif of one-byte blocks": gif([Step(RED)])[:-1] + b"\x21\xfe" + b"\x01a" * 10_000_000 + b"\0;",
     "gif of empty comments": gif([Step(RED)])[:-1] + b"\x21\xfe\0" * 7_000_000 + b";",
     "png of empty chunks": apng([Step(RED)])[:-12] + chunk(b"teXt", b"") * 1_700_000 + chunk(b"IEND", b""),
     "webp of empty chunks": riff(b"RIFF", webp([Step(RED)])[8:] + riff(b"JUNK", b"") * 2_500_000),
+    "tiff of overlapping directories with one tag": tiff_of_repeats(600),
+    "tiff of pages that name the same places": tiff_of_pages(9000, 330, 9000, 300_000),
     "tiff of overlapping directories": b"II*\0\x08\0\0\0" + b"\xff\x0f" + bytes(range(1, 253)) * 80_000,
 }
 
@@ -304,4 +324,11 @@ def test_one_directory_named_by_thousands_of_pages_costs_no_memory() -> None:
     head = b"II*\0" + struct.pack("<I", 8) + struct.pack("<H", 4000) + entries + bytes(4)
     started = time.process_time()
     assert count_pictures(head.ljust(size + 8, b"\0")) == 1
+    assert time.process_time() - started < 1
+
+
+def test_pages_that_name_the_same_long_list_cost_no_time() -> None:
+    """Only the first value of a list is a number; 9000 pages would otherwise unpack four million values each."""
+    started = time.process_time()
+    assert count_pictures(tiff_of_pages(9000, 262, 1_000_000, 300_000)) == 9000
     assert time.process_time() - started < 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+import time
 
 import numpy as np
 import pillow_heif
@@ -537,3 +538,28 @@ def test_any_changed_byte_ends_as_a_picture_or_a_reason():
         assert heif.count(bytes(changed)) >= 1
         seen.add(outcome(bytes(changed)))
     assert {None, Reason.UNDECODABLE} <= seen
+
+
+# Files made to waste time -----------------------------------------------------------------------------------
+
+
+def track_of(samples: int) -> bytes:
+    """A track of so many one-byte pictures, in a few hundred bytes."""
+    places = box(b"stsc", bytes(4), uint(1), uint(1), uint(samples), uint(1)) + box(b"stco", bytes(4), uint(1), uint(0))
+    sizes = box(b"stsz", bytes(4), uint(1), uint(samples))
+    table = box(b"stbl", box(b"stsd", bytes(4), uint(1), box(b"av01", bytes(78))), sizes, places)
+    media = box(b"mdia", box(b"hdlr", bytes(8), b"pict", bytes(12)), box(b"minf", table))
+    return box(b"trak", box(b"tkhd", bytes(84)), media)
+
+
+def uint(value: int) -> bytes:
+    return value.to_bytes(4)
+
+
+@pytest.mark.parametrize(("tracks", "samples", "counted"), [(2, 400, 800), (16, 100_000, 1)])
+def test_all_tracks_of_a_file_share_one_limit(tracks: int, samples: int, counted: int) -> None:
+    film = box(b"moov", *[track_of(samples)] * tracks)
+    data = box(b"ftyp", b"avis", bytes(4), b"avis") + film + box(b"mdat", bytes(150_000))
+    started = time.process_time()
+    assert heif.count(data) == counted
+    assert time.process_time() - started < 1

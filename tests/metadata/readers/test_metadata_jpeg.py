@@ -283,7 +283,64 @@ def test_thousands_of_declared_pictures_cost_nothing() -> None:
 
 def test_many_scans_cost_no_more_than_their_bytes() -> None:
     start = PLAIN.index(b"\xff\xda")
-    data = PLAIN[:-2] + PLAIN[start : start + 20] * 50_000 + PLAIN[-2:]
+    data = PLAIN[:-2] + PLAIN[start : start + 20] * 40_000 + PLAIN[-2:]
     started = time.process_time()
     jpeg.parse(data, MAX_PIXELS)
     assert time.process_time() - started < 2
+
+
+# Files made to waste time -----------------------------------------------------------------------------------
+
+
+EMPTY = b"\xff\xfe\x00\x02"
+
+
+def block(entries: bytes, count: int, more: bytes = b"") -> bytes:
+    """A multi-picture block with a directory of these entries."""
+    return segment(0xE2, b"MPF\0II*\0" + struct.pack("<IH", 8, count) + entries + bytes(4) + more)
+
+
+def naming_one_place(count: int, place: bytes) -> bytes:
+    """Entries that all name the same place behind the picture."""
+    rows = b"".join(struct.pack("<IIIHH", 0, 100, 0x11111111 if at else 0, 0, 0) for at in range(count + 1))
+    entries = struct.pack("<HHII", 0xB001, 4, 1, count + 1) + struct.pack("<HHII", 0xB002, 7, len(rows), 38)
+    data = PLAIN[:20] + block(entries, 2, rows) + PLAIN[20:]
+    return data.replace(struct.pack("<I", 0x11111111), struct.pack("<I", len(data) - 28)) + place
+
+
+CLAIMED = block(struct.pack("<HHII", 0xB001, 4, 1, 65_000) + struct.pack("<HHII", 0xB002, 7, 0, 0), 2)
+BUSY = {
+    "many pictures at one place": naming_one_place(32, b"\xff\xd8" + EMPTY * 65_000),
+    "as many as are read": naming_one_place(256, b"\xff\xd8" + EMPTY * 65_000),
+    "empty comments": multi(PLAIN)[:-2] + EMPTY * 1_000_000 + b"\xff\xd9",
+    "empty comments behind": multi(PLAIN)[:20] + EMPTY * 1_000_000 + multi(PLAIN)[20:],
+    "fill bytes": multi(PLAIN)[:-2] + b"\xff" * 10_000_000,
+    "restart markers outside a scan": multi(PLAIN)[:20] + b"\xff\xd0" * 5_000_000 + multi(PLAIN)[20:],
+    "blocks that claim thousands of pictures": PLAIN[:20] + CLAIMED * 20_000 + PLAIN[20:],
+    "blocks full of entries": PLAIN[:20] + block(struct.pack("<HHII", 0xB001, 4, 1, 9) * 4096, 4096) * 300 + PLAIN[20:],
+    "starts of hidden pictures": multi(PLAIN) + (b"\xff\xd8" + EMPTY * 30) * 64 + EMPTY * 65_000,
+}
+
+
+@pytest.mark.parametrize("name", BUSY)
+def test_counting_wastes_no_time(name: str) -> None:
+    started = time.process_time()
+    assert jpeg.count(BUSY[name]) == 1
+    assert time.process_time() - started < 1
+
+
+@pytest.mark.parametrize("name", ["many pictures at one place", "empty comments", "empty comments behind"])
+def test_a_file_of_too_many_segments_is_refused(name: str) -> None:
+    assert refused(BUSY[name]).reason == Reason.UNDECODABLE
+
+
+def test_as_many_segments_as_any_camera_writes_are_read() -> None:
+    many = multi(PLAIN[:20] + EMPTY * 10_000 + PLAIN[20:], (STEREO, LEFT))
+    assert jpeg.count(many) == 2
+    assert jpeg.parse(many, MAX_PIXELS, 1).width == 96
+
+
+def test_the_same_place_is_read_once_however_often_it_is_named() -> None:
+    """Reading it 33 times would take more segments than a file may have."""
+    data = naming_one_place(33, b"\xff\xd8" + EMPTY * 10_000 + LEFT[2:])
+    assert jpeg.count(data) == 34

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+import time
 
 import numpy as np
 import pytest
@@ -294,3 +295,16 @@ def test_any_changed_byte_ends_as_a_picture_or_a_reason():
         assert jpeg2000.count(bytes(bad)) >= 1
         seen.add(outcome(bytes(bad)))
     assert {None, Reason.UNDECODABLE} <= seen
+
+
+# --- files made to waste time
+
+
+def test_counting_does_not_look_into_metadata() -> None:
+    """A thousand EXIF blocks of as many tags as a directory may have."""
+    tags = b"II*\0" + struct.pack("<IH", 8, 4096) + struct.pack("<HHII", 271, 1, 1, 0) * 4096 + bytes(4)
+    data = plain(after=box(b"uuid", EXIF, tags) * 1000)
+    assert "exif" in jpeg2000.parse(plain(after=box(b"uuid", EXIF, tags)), LIMIT).kinds
+    started = time.process_time()
+    assert jpeg2000.count(data) == 1
+    assert time.process_time() - started < 1

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from photo_anonymizer.errors import PhotoError
 from photo_anonymizer.metadata.colour import stays_as_it_is
 from photo_anonymizer.metadata.lossless import scan
+from photo_anonymizer.metadata.lossless.edges import only_repeats
+from photo_anonymizer.metadata.lossless.settings import has_usual_tables
 from photo_anonymizer.metadata.lossless.transcode import coefficients, written
 from photo_anonymizer.metadata.lossless.turn import upright
 from photo_anonymizer.metadata.profiles import well_known
@@ -39,7 +41,8 @@ def carried(box: Container) -> Carried | None:
     """The picture of a JPEG container, upright, from its own coefficients. Thread-safe.
 
     :return: ``None`` if that is impossible, and the pixels must be written anew: four inks, a colour profile that
-        must be converted, a turn that its size forbids, a picture that decoders have to guess parts of.
+        must be converted, a turn that its size forbids, a picture that decoders have to guess parts of, something
+        beyond its edges, quantisation tables that no encoder would choose.
     """
     if box.format != "jpeg" or not box.exact:
         return None
@@ -49,7 +52,7 @@ def carried(box: Container) -> Carried | None:
         if not profile:
             return None
     data = (scan.untouched(box.clean) if box.orientation == 1 else None) or _written_again(box)
-    if data is None:
+    if data is None or not has_usual_tables(data):
         return None
     height, width = (int.from_bytes(jpegfile.frame_of(data)[at : at + 2], "big") for at in (1, 3))
     return Carried(jpegfile.with_profile(data, box.icc) if profile else data, profile, width, height)
@@ -61,7 +64,8 @@ def _written_again(box: Container) -> bytes | None:
     if guessed or not _complete(box.clean):
         return None
     try:
-        picture = upright(coefficients(box.clean), box.orientation)
+        stored = coefficients(box.clean)
+        picture = upright(stored, box.orientation) if only_repeats(stored) else None
         data = picture and written(picture, box.clean, fitted=not scan.has_standard_tables(box.clean))
     except PhotoError:
         return None

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from photo_anonymizer.metadata.lossless.steps import is_usual, usual
 from photo_anonymizer.metadata.readers import jpegfile
 from photo_anonymizer.metadata.readers.container import undecodable
 from photo_anonymizer.model.encoding import Encoding
@@ -20,8 +21,9 @@ _COARSEST = 255
 def jpeg_encoding(clean: bytes, *, turned: bool = False, profile: str = "") -> Encoding:
     """The quantisation tables, chroma subsampling and order of a cleaned JPEG.
 
-    A subsampling that Pillow cannot write becomes 4:4:4, which loses nothing. Four inks are followed with their
-    first two tables, as they are written as colour.
+    Tables that no encoder would choose become the nearest ones of T.81 Annex K. A subsampling that Pillow cannot
+    write becomes 4:4:4, which loses nothing. Four inks are followed with their first two tables, as they are written
+    as colour.
 
     :param clean: what :func:`.jpeg.parse` made.
     :param turned: is the picture turned by a quarter? Then tables and subsampling turn with it.
@@ -32,9 +34,10 @@ def jpeg_encoding(clean: bytes, *, turned: bool = False, profile: str = "") -> E
     kind, frame = next((one.marker, one.payload) for one in segments if one.marker in jpegfile.FRAMES)
     stored = jpegfile.step_tables(segments)
     try:
-        tables = [_row_by_row(stored[number]) for number in frame[8::3][:2]]
+        rows = [_row_by_row(stored[number]) for number in frame[8::3][:2]]
     except KeyError:
         raise undecodable("a JPEG without its quantisation tables") from None
+    tables = [usual(one, chroma=index > 0) for index, one in enumerate(rows)]
     return Encoding(
         format="jpeg",
         grey=frame[5] == 1,
@@ -43,6 +46,15 @@ def jpeg_encoding(clean: bytes, *, turned: bool = False, profile: str = "") -> E
         progressive=kind == jpegfile.PROGRESSIVE,
         profile=profile,
     )
+
+
+def has_usual_tables(data: bytes) -> bool:
+    """Would an encoder choose the quantisation tables of a JPEG with one scan?
+
+    :raises PhotoError: UNDECODABLE if one holds a step of zero.
+    """
+    stored = jpegfile.step_tables(jpegfile.head_of(data)[0])
+    return all(is_usual(_row_by_row(steps)) for steps in stored.values())
 
 
 def _row_by_row(steps: tuple[int, ...]) -> tuple[int, ...]:

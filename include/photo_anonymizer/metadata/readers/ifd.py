@@ -30,6 +30,8 @@ SIZES = {
 
 _INTEGERS = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}
 _FRACTIONS = {5: "II", 10: "ii"}
+SMALLEST_ENTRY = 12
+"""Bytes of one entry (20 in BigTIFF)."""
 _MAX_ENTRIES = 4096
 _MAX_VALUES = 4_000_000
 
@@ -63,6 +65,8 @@ class Directory:
 
     entries: dict[int, Entry]
     next: int
+    length: int = 0
+    """Entries as stored, repeated tags too: what reading it costs."""
 
 
 @dataclass(frozen=True)
@@ -117,7 +121,7 @@ def directory(block: bytes, form: Layout, offset: int) -> Directory:
     for entry in entries:
         if entry is not None:
             found.setdefault(entry.tag, entry)
-    return Directory(found, after)
+    return Directory(found, after, count)
 
 
 def _entry(block: bytes, form: Layout, at: int, inline: int) -> Entry | None:
@@ -140,8 +144,11 @@ def integers(entry: Entry | None, form: Layout) -> tuple[int, ...]:
 
 def integer(entry: Entry | None, form: Layout, default: int = 0) -> int:
     """The first integer of an entry, or ``default``."""
-    values = integers(entry, form)
-    return values[0] if values else default
+    if entry is None or entry.kind not in _INTEGERS or not entry.count:
+        return default
+    # Not by all of its values: thousands of directories can name the same long list.
+    (value,) = struct.unpack_from(form.order + _INTEGERS[entry.kind], entry.block, entry.start)
+    return int(value)
 
 
 def number(entry: Entry | None, form: Layout) -> float | None:
@@ -149,5 +156,6 @@ def number(entry: Entry | None, form: Layout) -> float | None:
     if entry is not None and entry.kind in _FRACTIONS and entry.count:
         above, below = struct.unpack_from(form.order + _FRACTIONS[entry.kind], entry.value)
         return above / below if below else None
-    values = integers(entry, form)
-    return float(values[0]) if values else None
+    if entry is None or entry.kind not in _INTEGERS or not entry.count:
+        return None
+    return float(integer(entry, form))

@@ -34,7 +34,7 @@ _TURNS = {
 """EXIF orientation by the signs of a, b, c and d of a track's matrix: x' = ax + cy, y' = bx + dy."""
 _MAX_TRACKS = 16
 _MAX_SAMPLES = 100_000
-"""Ten times what a configuration may allow."""
+"""Of all tracks together. Ten times what a configuration may allow."""
 _ENTRY_HEAD = 78
 """Bytes of a visual sample entry in front of its boxes (ISO/IEC 14496-12 section 12.1.3)."""
 
@@ -109,6 +109,8 @@ def read(data: bytes, moov: Box) -> Film:
             planes.append(_track(data, moov, box, media))
         else:
             has_video = True
+        if sum(len(one.samples) for one in (*pictures, *planes)) > _MAX_SAMPLES:
+            raise BrokenBoxError("too many samples")
     return Film(tuple(pictures), tuple(planes), has_thumbnails, has_video, has_more)
 
 

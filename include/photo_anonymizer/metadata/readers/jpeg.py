@@ -13,7 +13,7 @@ import struct
 from dataclasses import dataclass, field
 
 from photo_anonymizer.errors import PhotoError
-from photo_anonymizer.metadata.readers import multipicture
+from photo_anonymizer.metadata.readers import ifd, multipicture
 from photo_anonymizer.metadata.readers.container import (
     Container,
     Findings,
@@ -34,6 +34,7 @@ from photo_anonymizer.metadata.readers.jpegfile import (
     ICC_PREFIX,
     MAGIC,
     SOS,
+    Budget,
     Segment,
     segments,
 )
@@ -61,6 +62,7 @@ _XMP_MORE_HEAD = len(_XMP_MORE) + 32 + 4
 class _Reading:
     """What has been read of one file so far."""
 
+    budget: Budget = field(default_factory=Budget)
     found: Findings = field(default_factory=Findings)
     body: list[bytes] = field(default_factory=list)
     frame: bytes = b""
@@ -99,7 +101,7 @@ def count(data: bytes) -> int:
         if multipicture.PREFIX not in data:
             return 1
         state = _Reading()
-        for segment in segments(data):
+        for segment in segments(data, state.budget):
             if segment.marker in FRAMES:
                 state.frame = segment.payload
             elif segment.marker == APP2:
@@ -116,7 +118,7 @@ def _read(data: bytes, max_pixels: int) -> _Reading:
     :raises PhotoError: TOO_MANY_PIXELS, UNDECODABLE or UNSUPPORTED_FORMAT.
     """
     state = _Reading()
-    for segment in segments(data):
+    for segment in segments(data, state.budget):
         if segment.stray:
             state.found.kinds.add("stray_bytes")
         if segment.marker != EOI:
@@ -129,7 +131,7 @@ def _read(data: bytes, max_pixels: int) -> _Reading:
 
 def _behind(data: bytes, state: _Reading) -> Behind:
     height, width = struct.unpack_from(">HH", state.frame, 1) if len(state.frame) >= 6 else (0, 0)
-    return multipicture.behind(data, state.end, state.declared, height * width)
+    return multipicture.behind(data, state.end, state.declared, height * width, state.budget)
 
 
 def _container(state: _Reading, others: frozenset[str]) -> Container:
@@ -266,6 +268,7 @@ def _take_app2(state: _Reading, segment: Segment) -> None:
     elif payload.startswith(multipicture.PREFIX):
         state.found.kinds.add("mpf")
         base = segment.start + len(multipicture.PREFIX)
+        state.budget.spend(len(payload) // ifd.SMALLEST_ENTRY)
         state.declared += multipicture.declared(payload[len(multipicture.PREFIX) :], base)
     elif payload.startswith(multipicture.GAIN_MAP_PREFIX):
         state.found.kinds.add("gain_map")

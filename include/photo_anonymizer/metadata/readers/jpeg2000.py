@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import io
 import struct
+import sys
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -66,6 +67,10 @@ class _File:
     codestreams: list[Box] = field(default_factory=list)
     header: tuple[Box, ...] = ()
     """Boxes of the JP2 header; empty for a bare codestream."""
+    top: tuple[Box, ...] = ()
+    """Its outermost boxes; none for a bare codestream."""
+    end: int = sys.maxsize
+    """Where they end."""
     found: Findings = field(default_factory=Findings)
 
 
@@ -89,6 +94,7 @@ def parse(data: bytes, max_pixels: int, frame: int = 0) -> Container:
         file = _read(data)
         if not 0 <= frame < len(file.codestreams):
             raise no_such_picture()
+        _note_metadata(data, file)
         place = file.codestreams[frame]
         size = _size(data, place, max_pixels)
         stream = _clean_stream(data, place, file.found)
@@ -121,11 +127,16 @@ def _read(data: bytes) -> _File:
     file = _File([box for box in top if box.kind == b"jp2c"])
     header = needed(top, b"jp2h")
     file.header = boxes(data, header.body, header.end)
-    if end < len(data):
-        file.found.kinds.add("trailing_data")
-    for box in top:
-        _note_box(data, file.found, box)
+    file.top, file.end = top, end
     return file
+
+
+def _note_metadata(data: bytes, file: _File) -> None:
+    """Name what is found besides the pictures: it may take long, so that counting does without."""
+    if file.end < len(data):
+        file.found.kinds.add("trailing_data")
+    for box in file.top:
+        _note_box(data, file.found, box)
 
 
 def _note_box(data: bytes, found: Findings, box: Box) -> None:

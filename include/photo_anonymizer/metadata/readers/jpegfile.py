@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from photo_anonymizer.metadata.readers.container import undecodable
 
@@ -25,7 +25,33 @@ _RGB_NAMES = b"RGB"
 _STANDALONE = frozenset({0x01, *range(0xD0, 0xD8)})
 # Inside a scan, FF00 is a data byte, FFD0 to FFD7 are restarts, FFFF is fill: anything else ends the scan.
 _FILL = re.compile(rb"\xff{2,}")
+_MARKER = re.compile(rb"\xff+")
 _SCAN_END = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
+
+
+MOST_STEPS = 50_000
+"""Of reading all pictures of one file: cameras and editors write some hundred segments, with 64 kB in the longest."""
+
+
+@dataclass
+class Budget:
+    """How many markers and directory entries of a file may still be read, all of its pictures together."""
+
+    left: int = field(default=MOST_STEPS)
+
+    def spend(self, steps: int = 1) -> None:
+        """Take some.
+
+        :raises PhotoError: UNDECODABLE if there are not so many; then none is left.
+        """
+        self.left = max(-1, self.left - steps)
+        if self.left < 0:
+            raise undecodable("the JPEG has too many segments")
+
+    @property
+    def is_spent(self) -> bool:
+        """Was more asked for than there was?"""
+        return self.left < 0
 
 
 @dataclass(frozen=True)
@@ -50,22 +76,21 @@ class Segment:
         return struct.pack(">BBH", 0xFF, self.marker, len(self.payload) + 2) + self.payload
 
 
-def segments(data: bytes) -> Iterator[Segment]:
+def segments(data: bytes, budget: Budget | None = None) -> Iterator[Segment]:
     """Every marker segment of the picture that the bytes start with, the last one being its end-of-image marker.
 
+    :param budget: what is left of the file's; by default a full one.
     :raises PhotoError: UNDECODABLE.
     """
+    budget = budget or Budget()
     at = 2
     while True:
-        start = data.find(b"\xff", at)
-        stray = start > at
-        at = start
-        while start >= 0 and data[at : at + 1] == b"\xff":
-            at += 1
-        if start < 0 or at >= len(data):
+        budget.spend()
+        found = _MARKER.search(data, at)
+        if found is None or found.end() >= len(data):
             raise undecodable("the JPEG ends before its end marker")
-        marker = data[at]
-        at += 1
+        stray = found.start() > at
+        marker, at = data[found.end()], found.end() + 1
         if marker == EOI:
             yield Segment(marker, b"", end=at, stray=stray)
             return

@@ -18,12 +18,12 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from photo_anonymizer.errors import PhotoError
 from photo_anonymizer.metadata.readers import ifd
 from photo_anonymizer.metadata.readers.container import several
-from photo_anonymizer.metadata.readers.jpegfile import APP1, APP2, FRAMES, MAGIC, Segment, segments
+from photo_anonymizer.metadata.readers.jpegfile import APP1, APP2, FRAMES, MAGIC, Budget, Segment, segments
 
 PREFIX = b"MPF\x00"
 GAIN_MAP_PREFIX = b"urn:iso:std:iso:ts:21496:-1"
@@ -109,7 +109,7 @@ def declared(block: bytes, base: int) -> list[Declared]:
     except (ifd.BrokenDirectoryError, KeyError, struct.error):
         return [Declared(0, 0, 0)]
     found = [Declared(row[0] & 0xFFFFFF, row[2] + base if row[2] else 0, row[1]) for row in rows[1:]]
-    return found + [Declared(0, 0, 0)] * max(0, min(count, 0xFFFF) - len(rows))
+    return found + [Declared(0, 0, 0)] * max(0, min(count, _MOST_DECLARED + 2) - len(rows))
 
 
 @dataclass(frozen=True)
@@ -122,39 +122,63 @@ class Behind:
     """What is dropped."""
 
 
-def behind(data: bytes, end: int, entries: list[Declared], pixels: int) -> Behind:
+@dataclass(frozen=True)
+class _Maps:
+    """What kind of map the further pictures of a file are, each read once: entries may name the same place again."""
+
+    data: bytes
+    budget: Budget
+    known: dict[int, set[str]] = field(default_factory=dict)
+
+    def at(self, start: int) -> set[str]:
+        """As :func:`_map_of`.
+
+        :raises PhotoError: UNDECODABLE if the budget does not last.
+        """
+        if start not in self.known:
+            self.known[start] = _map_of(_head(self.data, start, self.budget))
+        return self.known[start]
+
+
+def behind(data: bytes, end: int, entries: list[Declared], pixels: int, budget: Budget) -> Behind:
     """Tell apart what follows the primary picture.
 
     :param end: where the primary picture ends.
     :param pixels: width × height of the primary picture.
-    :raises PhotoError: SEVERAL_PICTURES if there is a picture of its own that cannot be taken out.
+    :param budget: what the primary picture has left of the file's.
+    :raises PhotoError: SEVERAL_PICTURES if there is a picture of its own that cannot be taken out, UNDECODABLE if the
+        budget does not last.
     """
     if len(entries) > _MOST_DECLARED:
         raise several("the JPEG declares more pictures than a file can have")
     kinds: set[str] = set()
     pictures: list[Declared] = []
+    maps = _Maps(data, budget)
     reached = end
     for entry in entries:
         found = entry.start >= end and data.startswith(MAGIC, entry.start)
         if found:
             reached = max(reached, min(entry.start + entry.size, len(data)))
-        dropped = _by_product(entry, _head(data, entry.start) if found else [])
+        dropped = _by_product(entry, maps.at(entry.start) if found else set())
         if not found and not dropped:
             raise several("the JPEG declares a further picture that is not where it should be")
         kinds |= dropped
         if not dropped:
             pictures.append(entry)
     rest = data[reached:]
-    if not entries and _holds_large_picture(rest, pixels):
+    if not entries and _holds_large_picture(rest, pixels, budget):
         raise several("a further picture lies behind the end of the JPEG")
     return Behind(tuple(pictures), frozenset(kinds | _dropped(rest)))
 
 
-def _by_product(entry: Declared, head: list[Segment]) -> set[str]:
-    """What a declared picture is, if it is none of its own: only an undefined one can be a map."""
+def _by_product(entry: Declared, maps: set[str]) -> set[str]:
+    """What a declared picture is, if it is none of its own: only an undefined one can be a map.
+
+    :param maps: what it says that it is.
+    """
     if entry.kind in _LARGE_THUMBNAILS:
         return {"thumbnail"}
-    return _map_of(head) if entry.kind == _UNDEFINED else set()
+    return maps if entry.kind == _UNDEFINED else set()
 
 
 def _map_of(head: list[Segment]) -> set[str]:
@@ -172,29 +196,33 @@ def _dropped(rest: bytes) -> set[str]:
     return kinds | {"motion_video"} if tells_of_video(rest) else kinds
 
 
-def _holds_large_picture(rest: bytes, pixels: int) -> bool:
+def _holds_large_picture(rest: bytes, pixels: int, budget: Budget) -> bool:
     """Is there a JPEG with at least so many pixels, and no map?"""
     at = -1
     for _ in range(_MOST_HIDDEN):
         at = rest.find(MAGIC, at + 1)
         if at < 0:
             break
-        head = _head(rest, at)
+        head = _head(rest, at, budget)
         if _pixels(head) >= pixels and not _map_of(head):
             return True
     return False
 
 
-def _head(data: bytes, start: int) -> list[Segment]:
-    """The segments of a further JPEG up to its first scan, as far as they can be read."""
+def _head(data: bytes, start: int, budget: Budget) -> list[Segment]:
+    """The segments of a further JPEG up to its frame header, as far as they can be read.
+
+    :raises PhotoError: UNDECODABLE if the budget does not last.
+    """
     found: list[Segment] = []
     try:
-        for segment in segments(data[start : start + _HEAD_ROOM]):
+        for segment in segments(data[start : start + _HEAD_ROOM], budget):
             found.append(segment)
             if segment.marker in FRAMES:
                 break
     except PhotoError:
-        pass
+        if budget.is_spent:
+            raise
     return found
 
 

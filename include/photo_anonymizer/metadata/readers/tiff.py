@@ -50,8 +50,8 @@ _KINDS = {
 _SAMPLE_FORMAT = 339
 _REDUCED, _MASK = 1, 4
 """Bits of NewSubfileType (TIFF 6.0 section 8)."""
-_MAX_PAGES, _MAX_ENTRIES = 10_000, 1_000_000
-"""Of a file: directories, and tags in all of them together. More were made to waste time."""
+_MAX_PAGES, _MAX_ENTRIES = 10_000, 300_000
+"""Of a file: directories; tags and SubIFDs in all of them together, repeats too. More were made to waste time."""
 
 
 def parse(data: bytes, max_pixels: int, frame: int = 0) -> Container:
@@ -108,8 +108,8 @@ def _pages(data: bytes, form: ifd.Layout) -> list[ifd.Directory]:
         seen.add(offset)
         page = ifd.directory(data, form, offset)
         pages.append(page)
-        entries += len(page.entries)
         within = ifd.integers(page.entries.get(_SUB_IFDS), form)
+        entries += page.length + len(within)
         if max(len(pages), len(waiting), len(within)) > _MAX_PAGES or entries > _MAX_ENTRIES:
             raise undecodable("the TIFF has too many directories")
         # The last in is the first out: what is inside a page comes before the page behind it.
