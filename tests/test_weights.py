@@ -90,7 +90,7 @@ def test_every_registered_model_is_pinned_to_the_installed_package(item):
 
 @pytest.mark.parametrize("ask", [weights.path_of, weights.onnx_path_of])
 def test_an_unknown_model_lists_the_known_ones(ask):
-    with pytest.raises(ModelError, match="unknown model 'none'; registered are: dlib_resnet"):
+    with pytest.raises(ModelError, match="unknown model 'none'; registered are: dlib_5_points"):
         ask("none")
 
 

@@ -99,6 +99,24 @@ class MetadataConfig(_Section):
 class DetectionConfig(_Section):
     """Face detection: how faces are looked for, and what happens to doubt."""
 
+    detectors: str = Field(
+        "retinaface",
+        pattern=r"^[a-z0-9_]+(,[a-z0-9_]+)*$",
+        description="Who looks for faces, separated by commas: retinaface, mediapipe_full_range, "
+        "mediapipe_short_range, mtcnn, dlib_hog, dlib_cnn (slow), yunet, user_onnx. What several see is merged, and "
+        "the two scores below are then probabilities.",
+    )
+    yunet_model: str | None = Field(
+        None, description="For yunet: a YAML file with path, sha256 and licence of your YuNet ONNX file."
+    )
+    user_model: str | None = Field(
+        None, description="For user_onnx: a YAML file that describes an ONNX face detector of your own."
+    )
+    given_boxes: str | None = Field(
+        None,
+        description="Faces that somebody has marked: a COCO file (.json), a table (.csv) or a folder of .faces.csv "
+        "files. They are added to what the detectors find.",
+    )
     backend: Literal["onnxruntime", "tensorflow"] = Field(
         "onnxruntime",
         description="Runtime of the RetinaFace network. Both give the same boxes; TensorFlow starts slower.",
@@ -156,6 +174,11 @@ class DetectionConfig(_Section):
         0.25, gt=0, le=1, description="From this score on the person model's finding counts as a person."
     )
     max_faces: int = Field(5000, ge=1, le=100000, description="Photos with more faces than this are held.")
+
+    @property
+    def detector_names(self) -> tuple[str, ...]:
+        """The detectors, each once, in the order given."""
+        return tuple(dict.fromkeys(self.detectors.split(",")))
 
     @model_validator(mode="after")
     def _bands(self) -> DetectionConfig:
@@ -268,6 +291,15 @@ class ReleaseConfig(_Section):
     keep_workspace: bool = Field(False, description="Keep the intermediate files of a run that ended well.")
 
 
+USERS_FILES = (
+    ("mask", "icon"),
+    ("detection", "yunet_model"),
+    ("detection", "user_model"),
+    ("detection", "given_boxes"),
+)
+"""Fields that name files of the user's: a release shows that there was one, and no path."""
+
+
 class RunConfig(_Section):
     """Everything that a run is asked to do.
 
@@ -338,9 +370,15 @@ class RunConfig(_Section):
     def public(self) -> dict[str, Any]:
         """The configuration as a release may show it: without source, output folder and file paths."""
         shown = self.model_dump(mode="json", exclude={"source", "out"})
-        if shown["mask"]["icon"]:
-            shown["mask"]["icon"] = "user's own"
+        for section, name in USERS_FILES:
+            if shown[section][name]:
+                shown[section][name] = "user's own"
         return shown
+
+    def users_files(self) -> dict[str, Path]:
+        """Files and folders of the user's that the configuration names, by field."""
+        named = {f"{section}.{name}": getattr(getattr(self, section), name) for section, name in USERS_FILES}
+        return {field: Path(path).expanduser() for field, path in named.items() if path}
 
     def public_json(self) -> str:
         """:meth:`public` as canonical JSON."""
@@ -362,7 +400,8 @@ def load_config(values: Mapping[str, Any]) -> RunConfig:
 def _problem(item: Any) -> str:
     field = ".".join(str(part) for part in item["loc"]) or "configuration"
     # Paths are not repeated: what is refused may end up in a log.
-    shown = item["type"] != "missing" and item["loc"][:1] not in {("source",), ("out",)} and "icon" not in item["loc"]
+    paths = {("source",), ("out",), *USERS_FILES}
+    shown = item["type"] != "missing" and item["loc"][:1] not in paths and item["loc"][:2] not in paths
     return f"{field}: {item['msg']}" + (f" (got {item['input']!r})" if shown else "")
 
 

@@ -69,23 +69,32 @@ def run_basis(config: RunConfig) -> str:
     """Digest of what decides the result for every photo of a run.
 
     Left out is what cannot change a picture: where things lie, how many work at once, versions of packages that only
-    move data. A user's icon counts with its content.
+    move data. Files of the user's count with their content.
     """
     public = config.public()
     for harmless in ("workers", "release"):
         public.pop(harmless)
     for harmless in ("shard_size", "incremental"):
         public["ingest"].pop(harmless)
-    icon = config.mask.icon
     facts = {
         "configuration": public,
-        "icon": hashlib.sha256(Path(icon).read_bytes()).hexdigest() if icon and Path(icon).is_file() else "",
+        "users_files": {field: _content_of(path) for field, path in config.users_files().items()},
         "product": __version__,
         "packages": deciding_versions(),
         "models": software()["models"],
         "second_reader": reader.name if (reader := exiftool.wanted(config)) else "",
     }
     return digest_of(facts)
+
+
+def _content_of(path: Path) -> str:
+    """SHA-256 over a file, or over the files below a folder, in order."""
+    files = sorted(item for item in path.rglob("*") if item.is_file()) if path.is_dir() else [path]
+    digest = hashlib.sha256()
+    for file in files:
+        if file.is_file():
+            digest.update(hashlib.sha256(file.read_bytes()).digest())
+    return digest.hexdigest()
 
 
 def photo_basis(run: str, decisions: Sequence[Any]) -> str:

@@ -8,7 +8,7 @@ from typing import get_args
 from photo_anonymizer import claim, outcome, weights
 from photo_anonymizer.config import MethodName, RunConfig
 from photo_anonymizer.detection.stage import STAGE as DETECT
-from photo_anonymizer.detection.stage import detect_faces
+from photo_anonymizer.detection.stage import check_detectors, detect_faces
 from photo_anonymizer.errors import PhotoAnonymizerError
 from photo_anonymizer.escalation import Measured, measure_and_escalate
 from photo_anonymizer.gate.stage import pass_gate
@@ -48,6 +48,7 @@ def start_run(config: RunConfig, run_id: str) -> RunFolder:
     check_apart(config.source, config.out)
     exiftool.check(config)
     weights.prepare_all()
+    check_detectors(config.detection)
     if config.mask.shape == "icon" and config.mask.icon:
         user_icon(config.mask.icon)
     run = RunFolder.of(config, run_id)

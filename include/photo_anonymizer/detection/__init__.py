@@ -2,4 +2,17 @@
 
 from photo_anonymizer.registry import Registry
 
-DETECTORS = Registry("detector", {"retinaface": "photo_anonymizer.detection.retinaface:RetinaFace"})
+_MEMBERS = "photo_anonymizer.detection.members"
+DETECTORS = Registry(
+    "detector",
+    {
+        "retinaface": "photo_anonymizer.detection.retinaface:RetinaFace",
+        "mediapipe_full_range": f"{_MEMBERS}.mediapipe_full_range:MediaPipeFullRange",
+        "mediapipe_short_range": f"{_MEMBERS}.mediapipe_short_range:MediaPipeShortRange",
+        "mtcnn": f"{_MEMBERS}.mtcnn:Mtcnn",
+        "dlib_hog": f"{_MEMBERS}.dlib_hog:DlibHog",
+        "dlib_cnn": f"{_MEMBERS}.dlib_cnn:DlibCnn",
+        "yunet": f"{_MEMBERS}.yunet:YuNet",
+        "user_onnx": f"{_MEMBERS}.user_onnx:UserOnnx",
+    },
+)

@@ -13,10 +13,10 @@ from photo_anonymizer.model.pixels import Pixels
 
 @dataclass(frozen=True)
 class Detection:
-    """A candidate in the photo's own pixels; ``score`` is 0 to 1."""
+    """A candidate in the photo's own pixels; ``score`` is 0 to 1. ``None``: the detector gives no landmarks."""
 
     box: Box
-    landmarks: Landmarks
+    landmarks: Landmarks | None
     score: float
 
 

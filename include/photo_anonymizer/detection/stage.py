@@ -10,10 +10,15 @@ from pathlib import Path
 from photo_anonymizer import review
 from photo_anonymizer.config import DetectionConfig, RunConfig
 from photo_anonymizer.detection import DETECTORS
+from photo_anonymizer.detection.calibration import shipped
+from photo_anonymizer.detection.consensus import SAME_FACE_IOU, merge
+from photo_anonymizer.detection.members.given_boxes import NAME as GIVEN
+from photo_anonymizer.detection.members.given_boxes import GivenBoxes, read_given
 from photo_anonymizer.detection.persons import person_score
 from photo_anonymizer.detection.protocol import Detection, Detector
 from photo_anonymizer.imagefile import load
-from photo_anonymizer.model.face import Face
+from photo_anonymizer.model.face import Face, estimated_landmarks
+from photo_anonymizer.model.geometry import Box, intersection_over_union
 from photo_anonymizer.model.pixels import Pixels
 from photo_anonymizer.model.record import PhotoRecord, Reason
 from photo_anonymizer.photostage import run_photo_stage
@@ -22,37 +27,60 @@ from photo_anonymizer.threads import threads_each
 from photo_anonymizer.vault import Vault
 
 STAGE = "detect_faces"
+RAW_FLOOR = 0.05
+"""Score from which a detector's findings take part in a consensus: the lowest that the calibration has seen."""
 
 
 def detect_faces(run: RunFolder, shard: str, previous: str) -> list[PhotoRecord]:
     """Finds the faces of every photo of a shard."""
     config = run.config
-    detector = _detector(config.detection, threads_each(config.workers))
-
+    detectors = _detectors(config.detection, threads_each(config.workers))
     decisions = review.decisions(Vault.of(config))
 
     def work(record: PhotoRecord, _: StageOutput) -> PhotoRecord:
-        return _detect(record, run.path, config, detector, decisions.get(record.photo_id, ()))
+        return _detect(record, run.path, config, detectors, decisions.get(record.photo_id, ()))
 
     records = run_photo_stage(run, STAGE, previous, shard, work)
     review.queue_doubtful(Vault.of(config), records, run.run_id)
     return records
 
 
+def check_detectors(config: DetectionConfig) -> None:
+    """Can every detector and every file of boxes that the configuration names be loaded?
+
+    :raises ConfigError: an unknown name, or a package is missing.
+    :raises ModelError: a model is missing or altered.
+    """
+    _detectors(config, 1)
+    _given(config.given_boxes)
+
+
 @cache
-def _detector(config: DetectionConfig, threads: int) -> Detector:
+def _given(path: str | None) -> GivenBoxes:
+    return read_given(Path(path).expanduser()) if path else GivenBoxes({})
+
+
+@cache
+def _detectors(config: DetectionConfig, threads: int) -> tuple[Detector, ...]:
     """Models load once a process."""
-    detector: Detector = DETECTORS.load("retinaface")(config, threads)
-    return detector
+    names = config.detector_names
+    # One detector's scores are judged as they are; of several, all that may become a face together is wanted.
+    asked = config if len(names) == 1 else config.model_copy(update={"doubt_score": RAW_FLOOR})
+    return tuple(DETECTORS.load(name)(asked, threads) for name in names)
 
 
 def _detect(
-    record: PhotoRecord, root: Path, config: RunConfig, detector: Detector, decided: Sequence[review.Decision]
+    record: PhotoRecord,
+    root: Path,
+    config: RunConfig,
+    detectors: Sequence[Detector],
+    decided: Sequence[review.Decision],
 ) -> PhotoRecord:
     started = time.monotonic()
     rgb = load(root / record.file)
     decoded = time.monotonic()
-    faces = to_faces(detector.detect(rgb), (rgb.shape[1], rgb.shape[0]), detector.name, config.detection)
+    given = _given(config.detection.given_boxes).of(record, (rgb.shape[1], rgb.shape[0]))
+    faces = with_given(find_faces(rgb, detectors, config.detection), given)
     judged = review.apply(faces, decided)
     reviewed = bool(decided) and all(face.band == "accept" for face in judged)
     record = record.with_(faces=judged, reviewed=reviewed)
@@ -60,21 +88,58 @@ def _detect(
     return record.timed(decode=decoded - started, detect=time.monotonic() - decoded)
 
 
+def find_faces(rgb: Pixels, detectors: Sequence[Detector], config: DetectionConfig) -> tuple[Face, ...]:
+    """The faces that one detector sees, or several together, at or above the lower threshold."""
+    size_wh = (rgb.shape[1], rgb.shape[0])
+    if len(detectors) == 1:
+        return to_faces(detectors[0].detect(rgb), size_wh, detectors[0].name, config)
+    merged = merge({detector.name: detector.detect(rgb) for detector in detectors}, shipped())
+    faces: list[Face] = []
+    for found in merged:
+        if found.score >= config.doubt_score and found.box.cover(size_wh):
+            seen = Detection(found.box, found.landmarks, found.score)
+            faces.append(_face(len(faces), seen, tuple(found.detectors), config))
+    return tuple(faces)
+
+
+def with_given(faces: Sequence[Face], given: Sequence[Detection]) -> tuple[Face, ...]:
+    """The faces with those that somebody marked: a marked face is beyond doubt, whoever else saw it."""
+    sure = list(faces)
+    for item in given:
+        same = next((at for at, face in enumerate(sure) if _same(face.box, item.box)), None)
+        if same is None:
+            marks = item.landmarks or estimated_landmarks(item.box)
+            face_id = f"f{len(sure):04d}"
+            sure.append(
+                Face(face_id=face_id, box=item.box, landmarks=marks, score=1, band="accept", detectors=(GIVEN,))
+            )
+        else:
+            seen = sure[same]
+            sure[same] = seen.model_copy(update={"band": "accept", "detectors": (*seen.detectors, GIVEN)})
+    return tuple(sure)
+
+
+def _same(found: Box, marked: Box) -> bool:
+    """Does the found box cover the marked one, so that changing it changes what was marked?"""
+    return intersection_over_union(found, marked) >= SAME_FACE_IOU
+
+
 def to_faces(
     detections: list[Detection], size_wh: tuple[int, int], detector: str, config: DetectionConfig
 ) -> tuple[Face, ...]:
     """Detections as faces of the photo, surest first; what lies outside the photo altogether is dropped."""
     inside = [item for item in detections if item.box.cover(size_wh)]
-    return tuple(
-        Face(
-            face_id=f"f{number:04d}",
-            box=item.box,
-            landmarks=item.landmarks,
-            score=item.score,
-            band="accept" if item.score >= config.accept_score else "doubt",
-            detectors=(detector,),
-        )
-        for number, item in enumerate(inside)
+    return tuple(_face(number, item, (detector,), config) for number, item in enumerate(inside))
+
+
+def _face(number: int, seen: Detection, detectors: tuple[str, ...], config: DetectionConfig) -> Face:
+    return Face(
+        face_id=f"f{number:04d}",
+        box=seen.box,
+        landmarks=seen.landmarks or estimated_landmarks(seen.box),
+        score=seen.score,
+        band="accept" if seen.score >= config.accept_score else "doubt",
+        detectors=detectors,
     )
 
 

@@ -1,0 +1,1 @@
+"""The family of face detectors: one file a member, registered in ``photo_anonymizer.detection``."""

@@ -1,0 +1,52 @@
+"""A model file that the user brings: where it is, its hash, its licence."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from photo_anonymizer.config import read_config_file
+from photo_anonymizer.errors import ConfigError, ModelError
+
+
+def read_model_file(path: Path) -> ModelFile:
+    """What a YAML file says about a model file; its ``path`` may be relative to the YAML file.
+
+    :raises ConfigError: it cannot be read, or a field is missing or wrong.
+    """
+    values = read_config_file(path.expanduser())
+    try:
+        model = ModelFile.model_validate(values)
+    except ValidationError as error:
+        fields = ", ".join(sorted({str(item["loc"][0]) for item in error.errors() if item["loc"]}))
+        raise ConfigError(f"the description of a model file needs path, sha256 and licence; wrong: {fields}") from None
+    return model.model_copy(update={"path": path.expanduser().parent / model.path.expanduser()})
+
+
+class ModelFile(BaseModel):
+    """A user's model file."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    path: Path = Field(description="The model file.")
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$", description="Its SHA-256, 64 small hexadecimal digits.")
+    licence: str = Field(min_length=1, description="The licence under which it is used; recorded in the release.")
+
+    def read(self, use: str) -> bytes:
+        """The file's bytes, verified.
+
+        :param use: what the model is, for messages.
+        :raises ModelError: it is missing, cannot be read or has another hash.
+        """
+        try:
+            data = self.path.expanduser().read_bytes()
+        except (OSError, RuntimeError):
+            raise ModelError(f"the file of {use} cannot be read; correct its path in the configuration") from None
+        if hashlib.sha256(data).hexdigest() != self.sha256:
+            raise ModelError(
+                f"the file of {use} is not the one the configuration names (its SHA-256 differs); "
+                "get the right file, or correct sha256 if you trust this one"
+            )
+        return data
