@@ -1,6 +1,6 @@
 """Object stores: read with the options that are in force, against a real S3 protocol (moto); nothing secret in errors.
 
-There is no emulator of Google's and Azure's stores here: for them it is only tested that options arrive.
+Google's and Azure's stores: ``test_sources_stores.py``.
 """
 
 from __future__ import annotations

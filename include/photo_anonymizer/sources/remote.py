@@ -5,6 +5,7 @@ Credentials are the environment's own unless :func:`using` lays others over them
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,6 +26,12 @@ Options = web.Options
 ALIASES = {"s3a": "s3", "gcs": "gs", "abfs": "az", "abfss": "az", "https": "http"}
 """Other names of a protocol → the name that options stand under."""
 _PACKAGES = {"s3": "s3fs", "gs": "gcsfs", "az": "adlfs", "http": "aiohttp"}
+
+# Read when gcsfs is imported: without it every bucket's kind is asked by gRPC, which takes a minute where only HTTP
+# gets out, and does not survive a fork. Photos are read the same way whatever the kind.
+os.environ.setdefault("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")
+# It would log addresses of objects.
+logging.getLogger("gcsfs").setLevel(logging.CRITICAL)
 
 # Airflow's tasks are forks; a lock that another thread of the parent held would never be free in the child.
 os.register_at_fork(after_in_child=fsspec.asyn.reset_lock)
