@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from photo_anonymizer.files import exclusive, published_folder, read_json, write_bytes, write_json
+from photo_anonymizer.files import exclusive, published_folder, read_json, write_bytes, write_json, written
 
 
 def names(folder: Path) -> list[str]:
@@ -161,3 +161,26 @@ def test_a_killed_process_gives_its_lock_back(tmp_path):
         holder.communicate()
     with exclusive(tmp_path / "lock"):
         pass
+
+
+def test_a_large_file_appears_whole_and_for_its_owner_only(tmp_path):
+    with written(tmp_path / "new" / "table") as temporary:
+        temporary.write_bytes(b"rows")
+        assert not (tmp_path / "new" / "table").exists()
+    assert (tmp_path / "new" / "table").read_bytes() == b"rows"
+    assert (tmp_path / "new" / "table").stat().st_mode & 0o777 == 0o600
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["table"]
+
+
+def test_a_large_file_that_failed_leaves_what_was_there(tmp_path):
+    (tmp_path / "table").write_bytes(b"old")
+
+    def fails() -> None:
+        with written(tmp_path / "table") as temporary:
+            temporary.write_bytes(b"half")
+            raise OSError(28, "No space left on device")
+
+    with pytest.raises(OSError):
+        fails()
+    assert (tmp_path / "table").read_bytes() == b"old"
+    assert [path.name for path in tmp_path.iterdir()] == ["table"]

@@ -28,6 +28,24 @@ def write_bytes(path: Path, data: bytes, mode: int = 0o600) -> None:
         temporary.unlink(missing_ok=True)
 
 
+@contextmanager
+def written(path: Path, mode: int = 0o600) -> Iterator[Path]:
+    """A temporary name for a large file, flushed to the disk and renamed into place when the block ends well."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    try:
+        os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode))
+        yield temporary
+        descriptor = os.open(temporary, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
 def write_json(path: Path, value: Any, mode: int = 0o600) -> None:
     """Writes readable JSON, atomically."""
     write_bytes(path, (json.dumps(value, indent=1, ensure_ascii=False) + "\n").encode(), mode)

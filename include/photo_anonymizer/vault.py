@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 from photo_anonymizer.config import RunConfig
 from photo_anonymizer.errors import PhotoAnonymizerError
-from photo_anonymizer.files import exclusive, read_json, write_bytes, write_json
+from photo_anonymizer.files import exclusive, read_json, write_bytes, write_json, written
 from photo_anonymizer.model.record import PhotoRecord, Reason, Status
 from photo_anonymizer.provenance import Stamp
 
@@ -331,7 +331,7 @@ def _near(a: dict[str, Any], b: dict[str, Any]) -> bool:
 class _Batches:
     """Collects rows column by column: a hundred thousand of them as dictionaries would take ten times the memory."""
 
-    _ROWS = 10_000
+    ROWS = 5_000
 
     def __init__(self, schema: pa.Schema) -> None:
         self._schema = schema
@@ -341,7 +341,7 @@ class _Batches:
     def add(self, row: dict[str, Any]) -> None:
         """One more row."""
         self._rows.append(row)
-        if len(self._rows) >= self._ROWS:
+        if len(self._rows) >= self.ROWS:
             self._flush()
 
     def table(self) -> pa.Table:
@@ -441,6 +441,5 @@ def _write(path: Path, rows: Sequence[dict[str, Any]], schema: pa.Schema) -> Non
 
 
 def _write_table(path: Path, table: pa.Table) -> None:
-    sink = pa.BufferOutputStream()
-    pq.write_table(table, sink)
-    write_bytes(path, sink.getvalue().to_pybytes(), 0o600)
+    with written(path) as temporary:
+        pq.write_table(table, temporary, row_group_size=_Batches.ROWS)
