@@ -15,7 +15,8 @@ from faces import noise_picture
 from photo_anonymizer.config import DetectionConfig, load_config
 from photo_anonymizer.detection.persons import person_score
 from photo_anonymizer.detection.protocol import Detection
-from photo_anonymizer.detection.retinaface import RetinaFace, pad_to_stride, stretched, suppress, tiles
+from photo_anonymizer.detection.retinaface import RetinaFace, pad_to_stride, stretched, tiles
+from photo_anonymizer.detection.rows import suppress
 from photo_anonymizer.detection.stage import to_faces
 from photo_anonymizer.model.geometry import Box, intersection_over_union
 

@@ -18,19 +18,17 @@ from photo_anonymizer import weights
 from photo_anonymizer.config import DetectionConfig
 from photo_anonymizer.detection.protocol import Detection
 from photo_anonymizer.detection.retinaface_onnx import ANCHORS, INPUT
-from photo_anonymizer.model.face import Landmarks
-from photo_anonymizer.model.geometry import Box, PixelBox
+from photo_anonymizer.detection.rows import Rows, detections
+from photo_anonymizer.model.geometry import PixelBox
 from photo_anonymizer.model.pixels import Pixels
 
 STRIDE_PX = 32
-SUPPRESSION_IOU = 0.4
-"""As in the network's own suppression."""
 SEEN_FACE_PX = 16
 """Height from which the network finds faces reliably; of 252 faces of 16 px and more in street scenes it finds 95 %."""
 LOW_CONTRAST = 64
 """Grey levels between the darkest and the brightest value of a picture below which it is stretched."""
 
-Anchors = NDArray[np.float32]
+Anchors = Rows
 Network = Callable[[NDArray[np.float32]], Anchors]
 
 
@@ -55,7 +53,7 @@ class RetinaFace:
         """See :class:`~photo_anonymizer.detection.protocol.Detector`."""
         seen = stretched(rgb)
         rows = np.concatenate([self._look(seen, view) for view in self.views((rgb.shape[1], rgb.shape[0]))])
-        return [_detection(row) for row in suppress(rows)]
+        return detections(rows)
 
     def views(self, size_wh: tuple[int, int]) -> list[View]:
         """The parts of a photo of this size that are looked at, and how large: the whole, coarsely for faces that fill
@@ -126,37 +124,6 @@ def pad_to_stride(picture: Pixels) -> Pixels:
     height, width = picture.shape[:2]
     below, right = -height % STRIDE_PX, -width % STRIDE_PX
     return picture if not (below or right) else np.pad(picture, ((0, below), (0, right), (0, 0)))
-
-
-def suppress(rows: Anchors) -> Anchors:
-    """Greedy non-maximum suppression of float32 (n, 16) rows, best first; degenerate boxes are dropped.
-
-    A row that touches nothing but itself survives whatever its score, so that doubtful faces come out.
-    """
-    valid = np.isfinite(rows).all(axis=1) & (rows[:, 2] > rows[:, 0]) & (rows[:, 3] > rows[:, 1])
-    rows = rows[valid]
-    if not len(rows):
-        return rows
-    xywh = np.column_stack([rows[:, 0:2], rows[:, 2:4] - rows[:, 0:2]]).astype(float)
-    kept = cv2.dnn.NMSBoxes(xywh.tolist(), rows[:, 15].astype(float).tolist(), 0.0, SUPPRESSION_IOU)
-    best: Anchors = rows[np.asarray(kept, dtype=int).reshape(-1)]
-    return best
-
-
-def _detection(row: NDArray[np.float32]) -> Detection:
-    values = [float(value) for value in row]
-    points = [(values[at], values[at + 1]) for at in range(4, 14, 2)]
-    return Detection(
-        box=Box(x0=values[0], y0=values[1], x1=values[2], y1=values[3]),
-        landmarks=Landmarks(
-            left_eye=points[0],
-            right_eye=points[1],
-            nose=points[2],
-            left_mouth=points[3],
-            right_mouth=points[4],
-        ),
-        score=min(1.0, max(0.0, values[15])),
-    )
 
 
 def _onnxruntime(threads: int) -> Network:

@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 from photo_anonymizer import tflite, weights
 from photo_anonymizer.config import DetectionConfig
-from photo_anonymizer.detection.members._rows import Rows, detections, rows_of
 from photo_anonymizer.detection.protocol import Detection
 from photo_anonymizer.detection.retinaface import stretched, tiles
+from photo_anonymizer.detection.rows import Rows, detections, rows_of
 from photo_anonymizer.model.geometry import PixelBox
 from photo_anonymizer.model.pixels import Pixels
 

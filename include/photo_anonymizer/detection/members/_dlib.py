@@ -14,8 +14,9 @@ import numpy as np
 
 from photo_anonymizer import weights
 from photo_anonymizer.config import DetectionConfig
-from photo_anonymizer.detection.members._scaled import best, landmarks_of, moved, resized, scaled_size
+from photo_anonymizer.detection.members._scaled import best, moved, resized, scaled_size
 from photo_anonymizer.detection.protocol import Detection
+from photo_anonymizer.detection.rows import landmarks_of
 from photo_anonymizer.errors import ModelError
 from photo_anonymizer.model.face import Landmarks
 from photo_anonymizer.model.geometry import Box

@@ -15,22 +15,19 @@ import io
 import pickle
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from photo_anonymizer.errors import ModelError
+from photo_anonymizer.onnx_graph import Graph
 
 INPUT = "pictures"
 FACES, SHIFTS, POINTS = "faces", "shifts", "points"
-OPSET = 17
-IR_VERSION = 8
-"""The oldest file format that has this operator set, so that any ONNX Runtime since 1.12 reads it."""
 
 FloatArray = NDArray[np.float32]
 
@@ -129,25 +126,11 @@ def arrays_of(pickled: bytes) -> list[FloatArray]:
 
 
 @dataclass
-class _Graph:
+class _Graph(Graph):
     """The ONNX graph while it grows; the next weights are taken off ``weights``."""
 
     weights: Iterator[FloatArray]
     value: str = INPUT
-    nodes: list[onnx.NodeProto] = field(default_factory=list)
-    initializers: list[onnx.TensorProto] = field(default_factory=list)
-
-    def constant(self, values: FloatArray) -> str:
-        """Name of a stored tensor."""
-        name = f"constant_{len(self.initializers)}"
-        self.initializers.append(numpy_helper.from_array(np.ascontiguousarray(values), name))
-        return name
-
-    def node(self, operator: str, *inputs: str, **attributes: object) -> str:
-        """Name of the output of a new node."""
-        name = f"{operator.lower()}_{len(self.nodes)}"
-        self.nodes.append(helper.make_node(operator, list(inputs), [name], name=name, **attributes))
-        return name
 
     def picture(self) -> None:
         """uint8 (N, H, W, 3) to −1…1 (N, 3, H, W)."""
@@ -167,8 +150,7 @@ class _Graph:
         self.value = self.node("PRelu", convolved, self.constant(slope))
         if pool:
             padding = "SAME_UPPER" if padded else "VALID"
-            shape = {"kernel_shape": [pool] * 2, "strides": [2, 2]}
-            self.value = self.node("MaxPool", self.value, auto_pad=padding, **shape)
+            self.value = self.node("MaxPool", self.value, auto_pad=padding, kernel_shape=[pool] * 2, strides=[2, 2])
 
     def connected(self, value: str) -> str:
         """A fully connected layer."""
@@ -243,20 +225,12 @@ def build(name: str, frame: bytes) -> bytes:
         raise ModelError(f"the MTCNN weights are not those of {name}; install mtcnn again") from error
     if next(graph.weights, None) is not None:
         raise ModelError(f"the MTCNN weights hold more than {name}; install mtcnn again")
-    model = helper.make_model(
-        helper.make_graph(
-            graph.nodes,
-            f"mtcnn_{name}",
-            [helper.make_tensor_value_info(INPUT, TensorProto.UINT8, ["N", "H", "W", 3])],
-            [helper.make_tensor_value_info(output, TensorProto.FLOAT, None) for output in outputs],
-            graph.initializers,
-        ),
-        opset_imports=[helper.make_opsetid("", OPSET)],
-        ir_version=IR_VERSION,
-        producer_name="photo-anonymizer",
-        doc_string="MTCNN by Zhang et al., weights of the mtcnn wheel by Ivan de Paz Centeno, MIT",
+    return graph.model(
+        f"mtcnn_{name}",
+        [helper.make_tensor_value_info(INPUT, TensorProto.UINT8, ["N", "H", "W", 3])],
+        [helper.make_tensor_value_info(output, TensorProto.FLOAT, None) for output in outputs],
+        "MTCNN by Zhang et al., weights of the mtcnn wheel by Ivan de Paz Centeno, MIT",
     )
-    return bytes(model.SerializeToString(deterministic=True))
 
 
 if __name__ == "__main__":

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 
 import cv2
 import numpy as np
 
 from photo_anonymizer.config import DetectionConfig
 from photo_anonymizer.detection.protocol import Detection
-from photo_anonymizer.detection.retinaface import SUPPRESSION_IOU, tiles
-from photo_anonymizer.model.face import Landmarks, Point
+from photo_anonymizer.detection.retinaface import tiles
+from photo_anonymizer.detection.rows import SUPPRESSION_IOU, landmarks_of
+from photo_anonymizer.model.face import Point
 from photo_anonymizer.model.geometry import Box, PixelBox
 from photo_anonymizer.model.pixels import Pixels
 
@@ -51,12 +51,6 @@ def moved(found: Detection, factor_xy: Point, offset_xy: Point) -> Detection:
     (x0, y0), (x1, y1) = at(found.box.x0, found.box.y0), at(found.box.x1, found.box.y1)
     landmarks = found.landmarks and landmarks_of(at(*point) for point in found.landmarks.points)
     return Detection(Box(x0=x0, y0=y0, x1=x1, y1=y1), landmarks, found.score)
-
-
-def landmarks_of(points: Iterable[Point]) -> Landmarks:
-    """Landmarks of five points (x, y) in the order of the fields."""
-    values = [(float(x), float(y)) for x, y in points]
-    return Landmarks(**dict(zip(Landmarks.model_fields, values, strict=True)))
 
 
 def best(found: list[Detection], iou: float = SUPPRESSION_IOU) -> list[Detection]:

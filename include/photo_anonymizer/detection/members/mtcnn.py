@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from photo_anonymizer import weights
 from photo_anonymizer.config import DetectionConfig
 from photo_anonymizer.detection.members._mtcnn_onnx import FACES, INPUT, POINTS, SHIFTS
-from photo_anonymizer.detection.members._rows import Rows, detections, rows_of
 from photo_anonymizer.detection.protocol import Detection
 from photo_anonymizer.detection.retinaface import stretched
+from photo_anonymizer.detection.rows import Rows, detections, rows_of
 from photo_anonymizer.model.pixels import Pixels
 
 CELL_PX, STRIDE_PX = 12, 2

@@ -24,9 +24,10 @@ from photo_anonymizer.detection.members._onnx_description import (
     Values,
     read_description,
 )
-from photo_anonymizer.detection.members._scaled import best, landmarks_of, moved, parts, resized, scaled_size
+from photo_anonymizer.detection.members._scaled import best, moved, parts, resized, scaled_size
 from photo_anonymizer.detection.protocol import Detection
 from photo_anonymizer.detection.retinaface import stretched
+from photo_anonymizer.detection.rows import landmarks_of
 from photo_anonymizer.errors import ConfigError, ModelError
 from photo_anonymizer.model.geometry import Box
 from photo_anonymizer.model.pixels import Pixels

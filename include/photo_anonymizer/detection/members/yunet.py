@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 from photo_anonymizer.config import DetectionConfig
 from photo_anonymizer.detection.members._model_file import ModelFile, read_model_file
-from photo_anonymizer.detection.members._scaled import best, landmarks_of, moved, parts, resized, scaled_size
+from photo_anonymizer.detection.members._scaled import best, moved, parts, resized, scaled_size
 from photo_anonymizer.detection.protocol import Detection
-from photo_anonymizer.detection.retinaface import SUPPRESSION_IOU, stretched
+from photo_anonymizer.detection.retinaface import stretched
+from photo_anonymizer.detection.rows import SUPPRESSION_IOU, landmarks_of
 from photo_anonymizer.errors import ConfigError, ModelError
 from photo_anonymizer.model.geometry import Box, PixelBox
 from photo_anonymizer.model.pixels import Pixels

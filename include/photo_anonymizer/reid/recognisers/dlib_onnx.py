@@ -15,23 +15,20 @@ The ONNX model takes ``chips``, uint8 (N, 150, 150, 3) in RGB, and gives ``embed
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import onnx
 from numpy.typing import NDArray
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper
 
 from photo_anonymizer.errors import ModelError
+from photo_anonymizer.onnx_graph import Graph
 
 CHIP_SIZE_PX = 150
 EMBEDDING_SIZE = 128
 INPUT = "chips"
 OUTPUT = "embeddings"
-OPSET = 17
-IR_VERSION = 8
-"""The oldest file format that has this operator set, so that any ONNX Runtime since 1.12 reads it."""
 
 FloatArray = NDArray[np.float32]
 
@@ -209,23 +206,8 @@ class _Value:
 
 
 @dataclass
-class _Graph:
+class _Graph(Graph):
     """The ONNX graph while it grows."""
-
-    nodes: list[onnx.NodeProto] = field(default_factory=list)
-    initializers: list[onnx.TensorProto] = field(default_factory=list)
-
-    def constant(self, values: NDArray[np.generic]) -> str:
-        """Name of a stored tensor."""
-        name = f"constant_{len(self.initializers)}"
-        self.initializers.append(numpy_helper.from_array(np.ascontiguousarray(values), name))
-        return name
-
-    def node(self, operator: str, *inputs: str, output: str = "", **attributes: object) -> str:
-        """Name of the output of a new node."""
-        name = output or f"{operator.lower()}_{len(self.nodes)}"
-        self.nodes.append(helper.make_node(operator, list(inputs), [name], name=name, **attributes))
-        return name
 
     def convolution(self, reader: _Reader, value: _Value, filters: int, size: int, stride: int) -> _Value:
         """The next convolution of the file with its affine layer; dlib pads only where nothing is skipped."""
@@ -299,14 +281,8 @@ def build(dat_bytes: bytes) -> bytes:
     reader.expect_end()
     chips = helper.make_tensor_value_info(INPUT, TensorProto.UINT8, ["N", CHIP_SIZE_PX, CHIP_SIZE_PX, 3])
     embeddings = helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, ["N", EMBEDDING_SIZE])
-    model = helper.make_model(
-        helper.make_graph(graph.nodes, "dlib_resnet", [chips], [embeddings], graph.initializers),
-        opset_imports=[helper.make_opsetid("", OPSET)],
-        ir_version=IR_VERSION,
-        producer_name="photo-anonymizer",
-        doc_string="dlib_face_recognition_resnet_model_v1 by Davis King, CC0",
-    )
-    return bytes(model.SerializeToString(deterministic=True))
+    origin = "dlib_face_recognition_resnet_model_v1 by Davis King, CC0"
+    return graph.model("dlib_resnet", [chips], [embeddings], origin)
 
 
 if __name__ == "__main__":
