@@ -331,10 +331,10 @@ def test_members_of_an_archive_that_cannot_be_read_are_not_called_deleted(root: 
     records = [PhotoRecord(photo_id=f"{number}", source_uri=uri) for number, uri in enumerate(others)]
     stamp = stamp_of(small_config(root), "third")
     unread = PhotoRecord(photo_id="unread", source_uri=archive.as_uri()).stopped(Reason.UNREADABLE)
-    assert vault.mark_missing(stamp, Present.of(lambda: [*records, unread])) == 0
+    assert vault.mark_missing(stamp, Present.of([*records, unread])) == 0
     assert row_of(root, "more.zip")["reason"] == "unreadable"
-    assert vault.mark_missing(stamp, Present.of(lambda: records)) == 1
-    assert vault.mark_missing(stamp, Present.of(lambda: records)) == 1  # asked again by the same run
+    assert vault.mark_missing(stamp, Present.of(records)) == 1
+    assert vault.mark_missing(stamp, Present.of(records)) == 1  # asked again by the same run
 
 
 def test_an_ingest_killed_before_it_was_done_counts_the_same_when_it_is_done_again(

@@ -58,7 +58,7 @@ def dataset_folder(config: RunConfig) -> Path:
 def versions(dataset: Path) -> list[str]:
     """Published versions of a dataset, oldest first."""
     found = [path.name for path in dataset.glob("v*") if path.is_dir() and VERSION_NAME.fullmatch(path.name)]
-    return sorted(found, key=_number)
+    return sorted(found, key=number_of)
 
 
 def sweep(dataset: Path) -> None:
@@ -69,10 +69,11 @@ def sweep(dataset: Path) -> None:
 
 def next_version(used: Iterable[str]) -> str:
     """The name after the newest version that ever was: a version that was deleted leaves its name behind."""
-    return f"v{max((_number(name) for name in used), default=0) + 1:04d}"
+    return f"v{max((number_of(name) for name in used), default=0) + 1:04d}"
 
 
-def _number(name: str) -> int:
+def number_of(name: str) -> int:
+    """``v0012`` → 12: the order of versions, whatever their names' length."""
     return int(name[1:])
 
 

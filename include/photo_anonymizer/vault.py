@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,6 +55,7 @@ REVIEW_SCHEMA = pa.schema(
         ("decision", pa.string()),
     ]
 )
+_PRESENT_SCHEMA = pa.schema([("source_uri", pa.string()), ("photo_id", pa.string())])
 ID_HEX_DIGITS = 32
 
 
@@ -70,13 +71,15 @@ class Present:
     """source_uri → reason, of what ingest stopped."""
 
     @classmethod
-    def of(cls, records: Callable[[], Iterable[PhotoRecord]]) -> Present:
-        """From what gives the records anew each time it is called."""
-        return cls(
-            uris=pa.array((record.source_uri for record in records()), pa.string()),
-            ids=pa.array((record.photo_id for record in records()), pa.string()),
-            stopped={record.source_uri: str(record.reason) for record in records() if record.reason},
-        )
+    def of(cls, records: Iterable[PhotoRecord]) -> Present:
+        """What these records are of."""
+        found, stopped = _Batches(_PRESENT_SCHEMA), dict[str, str]()
+        for record in records:
+            found.add({"source_uri": record.source_uri, "photo_id": record.photo_id})
+            if record.reason:
+                stopped[record.source_uri] = str(record.reason)
+        table = found.table()
+        return cls(table["source_uri"].combine_chunks(), table["photo_id"].combine_chunks(), stopped)
 
 
 @dataclass(frozen=True)

@@ -16,3 +16,5 @@ DETECTORS = Registry(
         "user_onnx": f"{_MEMBERS}.user_onnx:UserOnnx",
     },
 )
+USERS_OWN = frozenset({"yunet", "user_onnx"})
+"""Detectors whose network the user brings."""

@@ -69,7 +69,7 @@ def ingest(run: RunFolder) -> Ingested:
             vault.update_ledger(
                 (ledger_row(_not_finished(record), stamp) for record in output.records()), keep_existing=True
             )
-            deleted = vault.mark_missing(stamp, Present.of(output.records))
+            deleted = vault.mark_missing(stamp, Present.of(output.records()))
             write_json(output.folder / SUMMARY, _counted(output.records(), deleted).model_dump())
     return summary(run)
 

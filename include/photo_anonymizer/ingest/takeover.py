@@ -12,7 +12,7 @@ from photo_anonymizer.config import RunConfig
 from photo_anonymizer.imagefile import sha256_of
 from photo_anonymizer.model.record import PhotoRecord, Reason, Status
 from photo_anonymizer.provenance import photo_basis, run_basis
-from photo_anonymizer.published import Version, dataset_folder, load_version, versions
+from photo_anonymizer.published import Version, dataset_folder, load_version, number_of, versions
 from photo_anonymizer.vault import Vault
 
 SETTLED = frozenset(
@@ -58,7 +58,7 @@ class Earlier:
         # A version holds all that its source held then, so that the newest one, and those that rows name, are enough.
         names = {row.version for row in self._by_uri.values() if row.version}
         names |= set(versions(dataset_folder(config))[-1:] if config.ingest.incremental else [])
-        self._names = sorted(names, key=lambda name: int(name[1:]), reverse=True)
+        self._names = sorted(names, key=number_of, reverse=True)
         self._versions: dict[str, Version | None] = {}
         self._lock = Lock()
 
