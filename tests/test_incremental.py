@@ -32,7 +32,7 @@ from photo_anonymizer.release.verify import verify
 from photo_anonymizer.release.withdraw import list_versions, withdraw
 from photo_anonymizer.runfolder import RunFolder
 from photo_anonymizer.stages import measure, pass_gate, run_all, run_photo_stages, start_run
-from photo_anonymizer.vault import Present, Vault
+from photo_anonymizer.vault import Vault
 from pipeline_run import small_config
 
 KEEP: dict[str, Any] = {"release": {"keep_workspace": True}, "ingest": {"several_pictures": "hold"}}
@@ -261,11 +261,12 @@ def test_a_photo_in_a_folder_that_cannot_be_read_is_not_called_deleted(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from photo_anonymizer.ingest import stage
-    from photo_anonymizer.sources import Found, list_source
+    from photo_anonymizer.sources import Found
+    from sourcelist import list_source
 
     folder = (root / "photos").as_uri()
 
-    def unreadable(source: str, _limits: object) -> list[Found]:
+    def unreadable(source: str, _workplace: Path, _limits: object) -> list[Found]:
         return [item for item in list_source(source) if not item.uri.endswith("Bert.png")] + [
             Found(folder, Reason.UNREADABLE)
         ]
@@ -331,10 +332,10 @@ def test_members_of_an_archive_that_cannot_be_read_are_not_called_deleted(root: 
     records = [PhotoRecord(photo_id=f"{number}", source_uri=uri) for number, uri in enumerate(others)]
     stamp = stamp_of(small_config(root), "third")
     unread = PhotoRecord(photo_id="unread", source_uri=archive.as_uri()).stopped(Reason.UNREADABLE)
-    assert vault.mark_missing(stamp, Present.of([*records, unread])) == 0
+    assert vault.mark_missing(stamp, [*records, unread]) == 0
     assert row_of(root, "more.zip")["reason"] == "unreadable"
-    assert vault.mark_missing(stamp, Present.of(records)) == 1
-    assert vault.mark_missing(stamp, Present.of(records)) == 1  # asked again by the same run
+    assert vault.mark_missing(stamp, records) == 1
+    assert vault.mark_missing(stamp, records) == 1  # asked again by the same run
 
 
 def test_an_ingest_killed_before_it_was_done_counts_the_same_when_it_is_done_again(

@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 
 from photo_anonymizer.errors import ConfigError, PhotoError, SourceError
 from photo_anonymizer.model.record import Reason
-from photo_anonymizer.sources import FILE, check_apart, check_source, is_local, list_source, read_file, remote
+from photo_anonymizer.sources import FILE, check_apart, check_source, is_local, read_file, remote
+from sourcelist import list_source
 
 LIMIT = 1000
 
@@ -134,7 +135,8 @@ class TestNoSource:
 AS_NOBODY = """
 import sys
 from photo_anonymizer.errors import SourceError
-from photo_anonymizer.sources import check_source, list_source
+from photo_anonymizer.sources import check_source
+from sourcelist import list_source
 for ask in (check_source, list_source):
     try:
         ask(sys.argv[1])

@@ -23,8 +23,9 @@ from hypothesis import strategies as st
 from photo_anonymizer.config import load_config
 from photo_anonymizer.errors import ConfigError, PhotoError, SourceError
 from photo_anonymizer.model.record import Reason
-from photo_anonymizer.sources import Limits, archive, check_apart, check_source, list_source, read_file
+from photo_anonymizer.sources import Limits, archive, check_apart, check_source, read_file
 from photo_anonymizer.sources.member import Member, by_key
+from sourcelist import list_source
 
 LIMIT = 1 << 20
 PHOTO = b"\xff\xd8\xff" + bytes(range(256)) * 8

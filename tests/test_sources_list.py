@@ -20,9 +20,10 @@ from hypothesis import strategies as st
 
 from photo_anonymizer.errors import ConfigError, PhotoError, SourceError
 from photo_anonymizer.model.record import Reason
-from photo_anonymizer.sources import check_apart, check_source, list_source, read_file, remote, web
+from photo_anonymizer.sources import check_apart, check_source, read_file, remote, web
 from photo_anonymizer.sources.failure import failure
 from photo_anonymizer.sources.url_list import entry
+from sourcelist import list_source
 
 LIMIT = 1000
 HERE = "file:///lists/list.csv"

@@ -19,8 +19,9 @@ import pytest
 
 from photo_anonymizer.errors import PhotoError, SourceError
 from photo_anonymizer.model.record import Reason
-from photo_anonymizer.sources import archive, check_source, list_source, read_file, remote, using
+from photo_anonymizer.sources import archive, check_source, read_file, remote, using
 from photo_anonymizer.sources.failure import failure
+from sourcelist import list_source
 
 LIMIT = 1 << 20
 PHOTOS = {"a.jpg": b"1", "sub/ü b%20#?.jpg": b"22", "empty.jpg": b""}

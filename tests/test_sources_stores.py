@@ -21,8 +21,9 @@ import pytest
 import dag_run  # noqa: F401 - before anything imports Airflow: it gives Airflow a home of its own
 from photo_anonymizer.errors import PhotoError, SourceError
 from photo_anonymizer.model.record import Reason
-from photo_anonymizer.sources import check_source, list_source, read_file, using
+from photo_anonymizer.sources import check_source, read_file, using
 from photo_anonymizer_airflow.connections import Options, storage_options
+from sourcelist import list_source
 from storeservers import ACCOUNT, Store, azure, google
 
 LIMIT = 1 << 20

@@ -8,12 +8,14 @@ import re
 import stat
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from photo_anonymizer.errors import PhotoAnonymizerError
 from photo_anonymizer.model.record import PhotoRecord, Reason
 from photo_anonymizer.provenance import Stamp
-from photo_anonymizer.vault import Vault, ledger_row, photo_id_of
+from photo_anonymizer.vault import LEDGER_SCHEMA, Vault, ledger_row, photo_id_of
 
 
 @pytest.fixture
@@ -175,6 +177,83 @@ def test_an_update_that_fails_leaves_the_ledger_as_it_was(vault):
     with pytest.raises(RuntimeError):
         vault.update_ledger(rows())
     assert vault.ledger() == [row()]
+
+
+def test_the_ledger_is_one_file_in_the_order_of_its_uris(vault):
+    uris = ["file:///b", "file:///a#frame=10", "file:///a", "file:///a#frame=2", "file:///%C3%BC"]
+    vault.update_ledger([row(uri) for uri in uris])
+    vault.update_ledger([row("file:///aa"), row("file:///A")])
+    in_file = pq.read_table(vault.ledger_path)["source_uri"].to_pylist()
+    assert in_file == sorted([*uris, "file:///aa", "file:///A"])
+    assert [item["source_uri"] for item in vault.ledger()] == in_file
+    assert {path.name for path in vault.path.iterdir()} == {".lock", "ledger.parquet"}
+
+
+@pytest.mark.parametrize("keep_existing", [False, True])
+def test_many_rows_are_merged_as_few_are(vault, monkeypatch, keep_existing):
+    monkeypatch.setattr("photo_anonymizer.vault._ROWS", 7)
+    vault.update_ledger([row(f"file:///{number:03}", detail=f"é{number}") for number in range(0, 100, 2)])
+    vault.update_ledger(
+        [row(f"file:///{number:03}", "two") for number in range(0, 100, 3)], keep_existing=keep_existing
+    )
+    assert pq.ParquetFile(vault.ledger_path).num_row_groups > 1
+    assert [(item["source_uri"], item["run_id"], item["detail"]) for item in vault.ledger()] == [
+        (f"file:///{number:03}", "two", "")
+        if number % 3 == 0 and (number % 2 or not keep_existing)
+        else (f"file:///{number:03}", "one", f"é{number}")
+        for number in range(100)
+        if number % 2 == 0 or number % 3 == 0
+    ]
+
+
+def test_of_rows_that_name_one_file_twice_the_last_counts(vault):
+    vault.update_ledger([row(run_id="one"), row(run_id="two")])
+    assert vault.ledger() == [row(run_id="two")]
+
+
+def test_an_older_ledger_in_no_order_and_with_fewer_columns_is_taken_over(vault):
+    older = [{name: row(uri)[name] for name in LEDGER_SCHEMA.names[:8]} for uri in ("file:///c", "file:///a")]
+    pq.write_table(pa.Table.from_pylist(older), vault.ledger_path)
+    uris = [item["source_uri"] for item in vault.ledger()]
+    assert uris == ["file:///a", "file:///c"]
+    assert {item["metadata_found"] for item in vault.ledger()} == {None}
+    vault.update_ledger([row("file:///b", "two"), row("file:///c", "two")])
+    assert [(item["source_uri"], item["run_id"]) for item in vault.ledger()] == [
+        ("file:///a", "one"),
+        ("file:///b", "two"),
+        ("file:///c", "two"),
+    ]
+    assert pq.read_schema(vault.ledger_path).names == LEDGER_SCHEMA.names
+
+
+def test_a_published_photo_that_is_replaced_twice_has_one_row_for_that(vault):
+    first = {**row(photo_id="p1"), "status": "released", "reason": "", "version": "v0001", "output": "v0001/data/p1"}
+    for replaced_by in ("p2", "p3"):
+        vault.update_ledger([first])
+        vault.update_ledger([row(photo_id=replaced_by, run_id=replaced_by)])
+    assert [(item["source_uri"], item["photo_id"], item["run_id"]) for item in vault.ledger()] == [
+        ("file:///a.jpg", "p3", "p3"),
+        ("file:///a.jpg#was=p1", "p1", "p3"),
+    ]
+
+
+def test_a_photo_that_is_not_in_the_newest_version_keeps_where_it_is_public(vault):
+    vault.update_ledger([{**row(), "status": "released", "version": "v0001", "output": "v0001/data/p"}])
+    vault.update_ledger([row(run_id="two")])
+    (kept,) = vault.ledger()
+    assert (kept["run_id"], kept["version"], kept["output"]) == ("two", "v0001", "v0001/data/p")
+
+
+def test_what_is_missing_is_marked_once_and_what_belongs_to_others_is_not(vault):
+    here, elsewhere = "file:///photos", "file:///others"
+    vault.update_ledger(
+        {**row(f"{folder}/{name}", photo_id=name), "source": folder} for folder in (here, elsewhere) for name in "abc"
+    )
+    present = [PhotoRecord(photo_id=name, source_uri=f"{here}/{uri}") for name, uri in (("a", "a"), ("b", "moved"))]
+    stamp = Stamp("two", here)
+    assert [vault.mark_missing(stamp, present) for _ in range(2)] == [1, 1]
+    marked = {item["source_uri"]: item["detail"] for item in vault.ledger() if item["reason"] == "deleted_at_source"}
+    assert marked == {f"{here}/b": "the same photo is there under another name", f"{here}/c": ""}
 
 
 def _write_rows(path: Path, name: str) -> None:

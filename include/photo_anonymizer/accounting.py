@@ -18,7 +18,7 @@ def account(run: RunFolder, records: Sequence[PhotoRecord], published: Mapping[s
     """
     vault, stamp = Vault.of(run.config), stamp_of(run.config, run.run_id)
     taken_over = {record.source_uri for record in records if record.taken_over}
-    known = {row["source_uri"]: row for row in vault.ledger() if row["source_uri"] in taken_over}
+    known = {row["source_uri"]: row for row in vault.iter_ledger() if row["source_uri"] in taken_over}
     rows = []
     for record in records:
         place = None if record.reason else published.get(record.photo_id)

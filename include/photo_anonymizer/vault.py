@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import json
 import secrets
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from heapq import merge
+from itertools import groupby, islice, pairwise
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
+import pyarrow.json
 import pyarrow.parquet as pq
 
 from photo_anonymizer.config import RunConfig
+from photo_anonymizer.diskmap import DiskMap
 from photo_anonymizer.errors import PhotoAnonymizerError
 from photo_anonymizer.files import exclusive, read_json, write_bytes, write_json, written
 from photo_anonymizer.model.record import PhotoRecord, Reason, Status
@@ -55,31 +60,9 @@ REVIEW_SCHEMA = pa.schema(
         ("decision", pa.string()),
     ]
 )
-_PRESENT_SCHEMA = pa.schema([("source_uri", pa.string()), ("photo_id", pa.string())])
 ID_HEX_DIGITS = 32
-
-
-@dataclass(frozen=True)
-class Present:
-    """What a run found at its source. Columns and not sets: collections are large."""
-
-    uris: pa.Array
-    """``source_uri`` of every picture (string)."""
-    ids: pa.Array
-    """``photo_id`` of every picture (string)."""
-    stopped: Mapping[str, str]
-    """source_uri → reason, of what ingest stopped."""
-
-    @classmethod
-    def of(cls, records: Iterable[PhotoRecord]) -> Present:
-        """What these records are of."""
-        found, stopped = _Batches(_PRESENT_SCHEMA), dict[str, str]()
-        for record in records:
-            found.add({"source_uri": record.source_uri, "photo_id": record.photo_id})
-            if record.reason:
-                stopped[record.source_uri] = str(record.reason)
-        table = found.table()
-        return cls(table["source_uri"].combine_chunks(), table["photo_id"].combine_chunks(), stopped)
+_ROWS = 1_000
+"""Rows of the ledger that are in memory at once, and in a row group of its file."""
 
 
 @dataclass(frozen=True)
@@ -157,7 +140,7 @@ class Vault:
             path = self.path / "releases.json"
             known = read_json(path) if path.is_file() else {}
             write_json(path, {**known, version: {**known.get(version, {}), "withdrawn": time}})
-            _write_table(self.ledger_path, _withdrawn(self._ledger_table(), version, elsewhere))
+            self._write_ledger(_withdrawn(row, version, elsewhere) for row in self._sorted_ledger())
 
     def noted_releases(self) -> dict[str, dict[str, Any]]:
         """The audit heads of all releases, by version; of a withdrawn one also when that happened."""
@@ -190,16 +173,18 @@ class Vault:
     # ledger
 
     def ledger(self) -> list[dict[str, Any]]:
-        """All rows of the ledger."""
-        return list(self._ledger_table().to_pylist())
+        """All rows of the ledger, in the order of their ``source_uri``."""
+        return list(self._sorted_ledger())
 
-    def _ledger_table(self) -> pa.Table:
-        """The ledger with all of today's columns; those that an older one did not have are empty."""
-        table = _read_table(self.ledger_path, LEDGER_SCHEMA)
-        for field in LEDGER_SCHEMA:
-            if field.name not in table.column_names:
-                table = table.append_column(field, pa.nulls(len(table), field.type))
-        return table.select(LEDGER_SCHEMA.names).cast(LEDGER_SCHEMA)
+    def iter_ledger(self, *columns: str) -> Iterator[dict[str, Any]]:
+        """Rows of the ledger one by one, as they stand in the file: a whole collection need not fit into memory.
+
+        :param columns: those that are read; none given: all of today's. What an older ledger does not have is None.
+        :raises PhotoAnonymizerError: the file is damaged.
+        """
+        names = columns or tuple(LEDGER_SCHEMA.names)
+        empty = dict.fromkeys(names)
+        return ({**empty, **row} for row in _iter_rows(self.ledger_path, names))
 
     def update_ledger(self, rows: Iterable[dict[str, Any]], *, keep_existing: bool = False) -> None:
         """Inserts rows by ``source_uri``; a newer row replaces an older one unless ``keep_existing``.
@@ -208,56 +193,71 @@ class Vault:
         which it was published last, and one whose file now holds another picture keeps a row ``…#was=<photo_id>``.
         """
         with self.locked():
-            table = self._ledger_table()
-            known = {uri: place for place, uri in enumerate(table["source_uri"].to_pylist())}
-            public = {} if keep_existing else _last_published(table)
-            new = _Batches(LEDGER_SCHEMA)
-            written: set[str] = set()
-            for row in rows:
-                uri = row["source_uri"]
-                if keep_existing and uri in known:
-                    continue
-                if uri in public and public[uri][0] != row["photo_id"]:
-                    new.add(_replaced(table.slice(known[uri], 1).to_pylist()[0], row))
-                elif uri in public and not row["version"]:
-                    row = {**row, "version": public[uri][1], "output": public[uri][2]}
-                written.add(uri)
-                new.add(row)
-            kept = [uri not in written for uri in known]
-            _write_table(self.ledger_path, pa.concat_tables([table.filter(pa.array(kept, pa.bool_())), new.table()]))
+            new = DiskMap(self.path)
+            new.put((row["source_uri"], row) for row in rows)
+            if not keep_existing:
+                self._keep_what_is_public(new)
+            self._merge(new, keep_existing=keep_existing)
 
-    def ledger_columns(self, *names: str) -> list[tuple[Any, ...]]:
-        """Some columns of the ledger, row by row."""
-        table = self._ledger_table()
-        return list(zip(*(table[name].to_pylist() for name in names), strict=True))
+    def _keep_what_is_public(self, new: DiskMap) -> None:
+        for known in self.iter_ledger():
+            row = new.get(known["source_uri"]) if known["version"] else None
+            if row is None:
+                continue
+            if row["photo_id"] != known["photo_id"]:
+                replaced = _replaced(known, row)
+                new.put([(replaced["source_uri"], replaced)])
+            elif not row["version"]:
+                new.put([(row["source_uri"], {**row, "version": known["version"], "output": known["output"]})])
 
-    def mark_missing(self, stamp: Stamp, present: Present) -> int:
+    def _merge(self, new: DiskMap, *, keep_existing: bool = False) -> None:
+        """Writes the ledger anew: the old rows and the new ones, of each ``source_uri`` one."""
+        old = ((row["source_uri"], row) for row in self._sorted_ledger())
+        # Of equal keys the old row comes first.
+        by_uri = groupby(merge(old, new.items(), key=itemgetter(0)), key=itemgetter(0))
+        alike = ([row for _, row in pairs] for _, pairs in by_uri)
+        self._write_ledger(rows[0 if keep_existing else -1] for rows in alike)
+
+    def _sorted_ledger(self) -> Iterator[dict[str, Any]]:
+        """All rows in the order of their ``source_uri``, and of each one: ledgers of old were in no order."""
+        uris = (row["source_uri"] for row in self.iter_ledger("source_uri"))
+        if all(one < next_one for one, next_one in pairwise(uris)):
+            return self.iter_ledger()
+        in_order = DiskMap(self.path)
+        in_order.put((row["source_uri"], row) for row in self.iter_ledger())
+        return (row for _, row in in_order.items())
+
+    def _write_ledger(self, rows: Iterator[dict[str, Any]]) -> None:
+        with written(self.ledger_path) as temporary, pq.ParquetWriter(temporary, LEDGER_SCHEMA) as writer:
+            while some := list(islice(rows, _ROWS)):
+                writer.write_table(_table_of(some))
+
+    def mark_missing(self, stamp: Stamp, present: Iterable[PhotoRecord]) -> int:
         """Writes down which pictures of the stamp's source are gone, and returns how many photos that are.
 
         What lies in a folder or archive that could not be read this time is not called gone: nobody knows. A photo
         that is there under another name is not counted. Done again by the same run, it returns the same.
+
+        :param present: every picture that the run found at its source, those that ingest stopped included.
         """
-        unread = {uri for uri, reason in present.stopped.items() if reason == Reason.UNREADABLE}
+        reasons, ids, missing, gone = (DiskMap(self.path) for _ in range(4))
+        for record in present:
+            reasons.put([(record.source_uri, record.reason and str(record.reason))])
+            ids.add(record.photo_id)
         with self.locked():
-            table = self._ledger_table()
-            absent = pc.invert(pc.is_in(table["source_uri"], value_set=present.uris))
-            known = pc.and_(absent, pc.not_equal(table["reason"], _DELETED))
-            places = [
-                place
-                for place in pc.indices_nonzero(known).to_pylist()
-                if _belongs(table["source_uri"][place].as_py(), table["source"][place].as_py(), stamp.source)
-            ]
-            if places:
-                rows = table.take(pa.array(places, pa.int64())).to_pylist()
-                for row in rows:
-                    _mark_missing(row, _fate(row["source_uri"], present.stopped, unread), present.ids)
-                    row.update(run_id=stamp.run_id, updated_at=stamp.time)
-                kept = table.filter(pc.invert(pc.is_in(pa.array(range(len(table))), value_set=pa.array(places))))
-                table = pa.concat_tables([kept, pa.Table.from_pylist(rows, schema=LEDGER_SCHEMA)])
-                _write_table(self.ledger_path, table)
-        mine = pc.and_(pc.equal(table["run_id"], stamp.run_id), pc.equal(table["reason"], _DELETED))
-        gone = pc.unique(table["photo_id"].filter(mine))
-        return int(pc.sum(pc.invert(pc.is_in(gone, value_set=present.ids))).as_py() or 0)
+            for row in self.iter_ledger():
+                uri = row["source_uri"]
+                if row["reason"] == _DELETED or uri in reasons or not _belongs(uri, row["source"], stamp.source):
+                    continue
+                _mark_missing(row, _fate(uri, reasons), row["photo_id"] in ids)
+                row.update(run_id=stamp.run_id, updated_at=stamp.time)
+                missing.add(uri, row)
+            if len(missing):
+                self._merge(missing)
+            for row in self.iter_ledger("photo_id", "run_id", "reason"):
+                if (row["run_id"], row["reason"]) == (stamp.run_id, _DELETED) and row["photo_id"] not in ids:
+                    gone.add(row["photo_id"])
+        return len(gone)
 
     # review queue
 
@@ -331,55 +331,15 @@ def _near(a: dict[str, Any], b: dict[str, Any]) -> bool:
     return bool(abs(a["x"] - b["x"]) <= b["width"] / 2 and abs(a["y"] - b["y"]) <= b["height"] / 2)
 
 
-class _Batches:
-    """Collects rows column by column: a hundred thousand of them as dictionaries would take ten times the memory."""
-
-    ROWS = 5_000
-
-    def __init__(self, schema: pa.Schema) -> None:
-        self._schema = schema
-        self._tables: list[pa.Table] = []
-        self._rows: list[dict[str, Any]] = []
-
-    def add(self, row: dict[str, Any]) -> None:
-        """One more row."""
-        self._rows.append(row)
-        if len(self._rows) >= self.ROWS:
-            self._flush()
-
-    def table(self) -> pa.Table:
-        """All rows; of several with one ``source_uri`` the last."""
-        self._flush()
-        table = pa.concat_tables([self._schema.empty_table(), *self._tables])
-        uris = table["source_uri"].to_pylist()
-        if len(set(uris)) == len(uris):
-            return table
-        last = {uri: place for place, uri in enumerate(uris)}
-        return table.take(pa.array(list(last.values()), pa.int64()))
-
-    def _flush(self) -> None:
-        self._tables.append(pa.Table.from_pylist(self._rows, schema=self._schema))
-        self._rows = []
-
-
-def _last_published(table: pa.Table) -> dict[str, tuple[str, str, str]]:
-    """source_uri → (photo_id, version, output) of the rows that were published once."""
-    columns = (table[name].to_pylist() for name in ("source_uri", "photo_id", "version", "output"))
-    return {
-        uri: (photo_id, version, output) for uri, photo_id, version, output in zip(*columns, strict=True) if version
-    }
-
-
-def _withdrawn(table: pa.Table, version: str, elsewhere: Mapping[str, str]) -> pa.Table:
-    """The ledger after a version is gone."""
-    rows = table.to_pylist()
-    for row in rows:
-        if row["version"] == version:
-            place = elsewhere.get(row["photo_id"])
-            row.update(version=place.partition("/")[0] if place else None, output=place)
-            if row["status"] == Status.RELEASED and not place:
-                row.update(status=str(Reason.WITHDRAWN.status), reason=str(Reason.WITHDRAWN))
-    return pa.Table.from_pylist(rows, schema=LEDGER_SCHEMA)
+def _withdrawn(row: dict[str, Any], version: str, elsewhere: Mapping[str, str]) -> dict[str, Any]:
+    """A row of the ledger after a version is gone."""
+    if row["version"] != version:
+        return row
+    place = elsewhere.get(row["photo_id"])
+    changes = {"version": place.partition("/")[0] if place else None, "output": place}
+    if row["status"] == Status.RELEASED and not place:
+        changes |= {"status": str(Reason.WITHDRAWN.status), "reason": str(Reason.WITHDRAWN)}
+    return {**row, **changes}
 
 
 _DELETED = str(Reason.DELETED_AT_SOURCE)
@@ -390,24 +350,26 @@ def _belongs(uri: str, source: str, name: str) -> bool:
     return source == name or uri.startswith(f"{name}/") or f"::{name}/" in uri
 
 
-def _fate(uri: str, stopped: Mapping[str, str], unread: Set[str]) -> str:
-    """Why a picture that was not found is not there: gone, or out of sight."""
+def _fate(uri: str, reasons: DiskMap) -> Reason:
+    """Why a picture that was not found is not there: gone, or out of sight.
+
+    :param reasons: source_uri → reason, of what was found.
+    """
     file = uri.partition("#frame=")[0]
-    if stopped.get(file) in (Reason.UNREADABLE, Reason.SEVERAL_PICTURES):
-        return stopped[file]  # a further picture of a file that is there and was not looked into
-    container = file.rpartition("::")[2]
-    above = container
-    while above and unread:
-        if above in unread:
+    if (reason := reasons.get(file)) in (Reason.UNREADABLE, Reason.SEVERAL_PICTURES):
+        return Reason(reason)  # a further picture of a file that is there and was not looked into
+    above = file.rpartition("::")[2]
+    while above:
+        if reasons.get(above) == Reason.UNREADABLE:
             return Reason.UNREADABLE
         above = above.rpartition("/")[0]
     return Reason.DELETED_AT_SOURCE
 
 
-def _mark_missing(row: dict[str, Any], fate: str, ids: pa.Array) -> None:
-    moved = fate == Reason.DELETED_AT_SOURCE and pc.is_in(pa.scalar(row["photo_id"]), value_set=ids).as_py()
+def _mark_missing(row: dict[str, Any], fate: Reason, elsewhere: bool) -> None:
+    moved = fate is Reason.DELETED_AT_SOURCE and elsewhere
     detail = "the same photo is there under another name" if moved else ""
-    row.update(status=str(Reason(fate).status), reason=str(fate), detail=detail)
+    row.update(status=str(fate.status), reason=str(fate), detail=detail)
 
 
 def _replaced(row: dict[str, Any], stamp: dict[str, Any]) -> dict[str, Any]:
@@ -427,22 +389,35 @@ def _replaced(row: dict[str, Any], stamp: dict[str, Any]) -> dict[str, Any]:
 
 
 def _read(path: Path, schema: pa.Schema) -> list[dict[str, Any]]:
-    return list(_read_table(path, schema).to_pylist())
+    return list(_iter_rows(path, schema.names))
 
 
-def _read_table(path: Path, schema: pa.Schema) -> pa.Table:
+def _iter_rows(path: Path, columns: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """Rows of a table, some thousand of them in memory at once; of the columns those that are there.
+
+    :raises PhotoAnonymizerError: the file is damaged.
+    """
     if not path.is_file():
-        return schema.empty_table()
+        return
     try:
-        return pq.read_table(path)
+        with pq.ParquetFile(path) as table:
+            wanted = [name for name in columns if name in table.schema_arrow.names]
+            for batch in table.iter_batches(_ROWS, columns=wanted, use_threads=False):
+                yield from batch.to_pylist()
     except pa.ArrowInvalid:
         raise PhotoAnonymizerError(f"{path.name} in the vault is damaged; restore it from your backup") from None
 
 
+def _table_of(rows: Sequence[Mapping[str, Any]]) -> pa.Table:
+    """Rows of the ledger as a table. By way of JSON: ``Table.from_pylist`` imports pandas, which takes 70 MB."""
+    lines = "\n".join(map(json.dumps, rows)).encode()
+    return pyarrow.json.read_json(
+        pa.BufferReader(lines),
+        read_options=pyarrow.json.ReadOptions(use_threads=False, block_size=len(lines)),
+        parse_options=pyarrow.json.ParseOptions(explicit_schema=LEDGER_SCHEMA, unexpected_field_behavior="ignore"),
+    )
+
+
 def _write(path: Path, rows: Sequence[dict[str, Any]], schema: pa.Schema) -> None:
-    _write_table(path, pa.Table.from_pylist(list(rows), schema=schema))
-
-
-def _write_table(path: Path, table: pa.Table) -> None:
     with written(path) as temporary:
-        pq.write_table(table, temporary, row_group_size=_Batches.ROWS)
+        pq.write_table(pa.Table.from_pylist(list(rows), schema=schema), temporary)

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from photo_anonymizer.diskmap import DiskMap
 from photo_anonymizer.errors import SourceError
 from photo_anonymizer.ingest import stage as ingest_stage
 from photo_anonymizer.ingest.stage import MAX_SHARDS, SHARDS, STAGE, ingest, mark_duplicates, plan_shards
@@ -200,10 +201,10 @@ def test_of_equal_files_the_first_goes_on(started, photos):
     assert reasons(records) == {"a.jpg": None, "b.jpg": Reason.DUPLICATE, "c.jpg": Reason.DUPLICATE, "d.jpg": None}
 
 
-def test_a_file_that_was_rejected_makes_no_duplicate():
+def test_a_file_that_was_rejected_makes_no_duplicate(tmp_path):
     rejected = PhotoRecord(photo_id="p", source_uri="a").stopped(Reason.UNREADABLE)
     good = PhotoRecord(photo_id="p", source_uri="b")
-    assert list(mark_duplicates([rejected, good], set())) == [rejected, good]
+    assert list(mark_duplicates([rejected, good], DiskMap(tmp_path))) == [rejected, good]
 
 
 # the ledger

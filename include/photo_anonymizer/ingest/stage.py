@@ -1,6 +1,6 @@
 """Ingest: list, read once, identify, recognise duplicates and what is known already, write the ledger, cut into shards.
 
-Files stream through: what is kept of each is its line in the manifest and its row in the ledger.
+Files stream through, and what must be known of all of them is on disk: memory does not grow with their number.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from itertools import islice
 from pydantic import BaseModel, ConfigDict
 
 from photo_anonymizer.config import IngestConfig, RunConfig
+from photo_anonymizer.diskmap import DiskMap
 from photo_anonymizer.errors import PhotoError
 from photo_anonymizer.files import read_json, write_json
 from photo_anonymizer.imagefile import count_pictures
@@ -24,7 +25,7 @@ from photo_anonymizer.photostage import where
 from photo_anonymizer.provenance import software, stamp_of
 from photo_anonymizer.runfolder import WHOLE, RunFolder
 from photo_anonymizer.sources import Found, Limits, list_source, read_file
-from photo_anonymizer.vault import Present, Vault, ledger_row, photo_id_of
+from photo_anonymizer.vault import Vault, ledger_row, photo_id_of
 
 STAGE = "ingest"
 SUMMARY = "summary.json"
@@ -61,15 +62,15 @@ def ingest(run: RunFolder) -> Ingested:
         config, vault = run.config, Vault.of(run.config)
         stamp = stamp_of(config, run.run_id)
         vault.note_software(stamp.software, software())
-        found = list_source(config.source, Limits.of(config))
-        earlier = Earlier(config, vault)
+        found = list_source(config.source, run.path, Limits.of(config))
+        earlier, seen = Earlier(config, vault, run.path), DiskMap(run.path)
         with run.publish(STAGE) as output:
-            output.write_records(_told(run, _records(config, vault.key(), found, earlier), len(found)))
+            output.write_records(_told(run, _records(config, vault.key(), found, earlier, seen), len(found)))
             # Before the result counts as done: killed in between, the stage would never come back for the ledger.
             vault.update_ledger(
                 (ledger_row(_not_finished(record), stamp) for record in output.records()), keep_existing=True
             )
-            deleted = vault.mark_missing(stamp, Present.of(output.records()))
+            deleted = vault.mark_missing(stamp, output.records())
             write_json(output.folder / SUMMARY, _counted(output.records(), deleted).model_dump())
     return summary(run)
 
@@ -96,35 +97,31 @@ def plan_shards(run: RunFolder) -> list[str]:
     return names
 
 
-def mark_duplicates(records: Iterable[PhotoRecord], seen: set[str]) -> Iterator[PhotoRecord]:
+def mark_duplicates(records: Iterable[PhotoRecord], seen: DiskMap) -> Iterator[PhotoRecord]:
     """Of files with the same content the first goes on; the others are rejected, so that nothing is published twice.
 
     :param seen: ids of the photos that went on so far; added to.
     """
     for record in records:
-        if record.pending and record.photo_id in seen:
-            yield record.stopped(Reason.DUPLICATE)
-            continue
-        if record.pending:
-            seen.add(record.photo_id)
-        yield record
+        again = record.pending and not seen.add(record.photo_id)
+        yield record.stopped(Reason.DUPLICATE) if again else record
 
 
-def _records(config: RunConfig, key: bytes, found: list[Found], earlier: Earlier) -> Iterator[PhotoRecord]:
+def _records(
+    config: RunConfig, key: bytes, found: Iterable[Found], earlier: Earlier, seen: DiskMap
+) -> Iterator[PhotoRecord]:
     """Every picture of the source, in the source's order."""
-    limits, seen = Limits.of(config), set[str]()
+    limits, files = Limits.of(config), iter(found)
 
     def identify(batch: list[Found]) -> list[PhotoRecord]:
         return [record for item in batch for record in _identify(item, key, config.ingest, limits)]
 
     with ThreadPoolExecutor(config.workers) as pool:
-        for group in _batches(found, _BATCH * config.workers * 4):
-            identified = (record for batch in pool.map(identify, _batches(group, _BATCH)) for record in batch)
-            yield from pool.map(earlier.applied, list(mark_duplicates(identified, seen)))
-
-
-def _batches(items: list[Found], size: int) -> Iterator[list[Found]]:
-    return (items[start : start + size] for start in range(0, len(items), size))
+        while group := list(islice(files, _BATCH * config.workers * 4)):
+            batches = (group[start : start + _BATCH] for start in range(0, len(group), _BATCH))
+            identified = (record for batch in pool.map(identify, batches) for record in batch)
+            records = list(mark_duplicates(identified, seen))
+            yield from pool.map(earlier.applied, records, [earlier.row(record.source_uri) for record in records])
 
 
 def _told(run: RunFolder, records: Iterable[PhotoRecord], total: int) -> Iterator[PhotoRecord]:

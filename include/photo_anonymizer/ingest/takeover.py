@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from pathlib import Path
 from threading import Lock
 from typing import Any
 
 from photo_anonymizer import review
 from photo_anonymizer.config import RunConfig
+from photo_anonymizer.diskmap import DiskMap
 from photo_anonymizer.imagefile import sha256_of
 from photo_anonymizer.model.record import PhotoRecord, Reason, Status
 from photo_anonymizer.provenance import photo_basis, run_basis
@@ -32,7 +34,7 @@ to find out again (ingest tells them itself) or may lie in the run and the machi
 
 
 @dataclass(frozen=True)
-class _Row:
+class Row:
     """What the ledger says about a file."""
 
     photo_id: str
@@ -40,31 +42,44 @@ class _Row:
     status: str
     reason: str
     detail: str
-    version: str | None
+
+
+_COLUMNS = tuple(field.name for field in fields(Row))
 
 
 class Earlier:
     """The results of earlier runs of a dataset.
 
     :param config: of the run that asks; with ``ingest.incremental`` off nothing is taken over.
+    :param workplace: a private folder for what is looked up.
     """
 
-    def __init__(self, config: RunConfig, vault: Vault) -> None:
+    def __init__(self, config: RunConfig, vault: Vault, workplace: Path) -> None:
         self._config, self._vault = config, vault
         self._run_basis = run_basis(config)
         self._decisions: Mapping[str, Any] = review.decisions(vault)
-        rows = vault.ledger_columns("source_uri", *_Row.__dataclass_fields__) if config.ingest.incremental else []
-        self._by_uri = {uri: _Row(*values) for uri, *values in rows}
-        # A version holds all that its source held then, so that the newest one, and those that rows name, are enough.
-        names = {row.version for row in self._by_uri.values() if row.version}
-        names |= set(versions(dataset_folder(config))[-1:] if config.ingest.incremental else [])
+        self._rows = DiskMap(workplace)
+        names = set[str]()
+        if config.ingest.incremental:
+            rows = vault.iter_ledger("source_uri", *_COLUMNS)
+            self._rows.put((row["source_uri"], [row[name] for name in _COLUMNS]) for row in rows)
+            # A version holds all that its source held then: the newest one, and those that rows name, are enough.
+            names |= {row["version"] for row in vault.iter_ledger("version") if row["version"]}
+            names |= set(versions(dataset_folder(config))[-1:])
         self._names = sorted(names, key=number_of, reverse=True)
         self._versions: dict[str, Version | None] = {}
         self._lock = Lock()
 
-    def applied(self, record: PhotoRecord) -> PhotoRecord:
-        """The photo as an earlier run left it, if that still stands; else the photo on its way, with its basis."""
-        known = self._by_uri.get(record.source_uri)
+    def row(self, uri: str) -> Row | None:
+        """What the ledger says about a file; None: nothing. For one thread, unlike :meth:`applied`."""
+        values = self._rows.get(uri)
+        return Row(*values) if values else None
+
+    def applied(self, record: PhotoRecord, known: Row | None) -> PhotoRecord:
+        """The photo as an earlier run left it, if that still stands; else the photo on its way, with its basis.
+
+        :param known: :meth:`row` of its ``source_uri``.
+        """
         if known and record.reason is Reason.UNREADABLE:
             return record.with_(photo_id=known.photo_id)  # it may still be the photo that it was
         record = record.with_(basis=photo_basis(self._run_basis, self._decisions.get(record.photo_id, ())))

@@ -28,8 +28,8 @@ class Listed:
 def list_versions(config: RunConfig) -> list[Listed]:
     """Every version that is there, oldest first."""
     vault = Vault.of(config)
-    rows = vault.ledger_columns("photo_id", "reason")
-    present = {photo_id for photo_id, reason in rows if reason != Reason.DELETED_AT_SOURCE}
+    rows = vault.iter_ledger("photo_id", "reason")
+    present = {row["photo_id"] for row in rows if row["reason"] != Reason.DELETED_AT_SOURCE}
     listed = []
     for name in versions(dataset_folder(config)):
         version = load_version(config, vault, name)

@@ -13,6 +13,7 @@ from photo_anonymizer.errors import ConfigError, PhotoError, SourceError
 from photo_anonymizer.model.record import Reason
 from photo_anonymizer.sources import archive, local, remote, url_list, web
 from photo_anonymizer.sources.content import HEAD_BYTES, Content, content_of
+from photo_anonymizer.sources.listing import Listing
 from photo_anonymizer.sources.model import FILE, Found, Limits
 from photo_anonymizer.sources.remote import using
 
@@ -20,6 +21,7 @@ __all__ = [
     "FILE",
     "Found",
     "Limits",
+    "Listing",
     "check_apart",
     "check_source",
     "is_local",
@@ -37,14 +39,15 @@ def is_local(source: str) -> bool:
     return ("://" not in source and "::" not in source) or source.startswith(FILE)
 
 
-def list_source(source: str, limits: Limits = _DEFAULTS) -> list[Found]:
+def list_source(source: str, workplace: Path, limits: Limits = _DEFAULTS) -> Listing:
     """Every file of the source, sorted by URI: files below a folder, members of archives, entries of a list.
 
+    :param workplace: a private folder for a file that holds the listing while it is in use.
     :raises SourceError: it does not exist, is nothing that can be a source, holds no file or cannot be read.
     :raises OSError: the network failed; worth a retry.
     """
-    found = sorted(_files(source, limits), key=lambda item: item.uri)
-    if not found:
+    found = Listing.of(_files(source, limits), workplace)
+    if not len(found):
         raise SourceError(f"the source holds no files; {_USE}")
     return found
 

@@ -55,22 +55,27 @@ def list_folder(root: str) -> Iterator[tuple[Found, Content]]:
     folders = [root]
     while folders:
         folder = folders.pop()
-        try:
-            with os.scandir(folder) as entries:
-                children = list(entries)
-        except OSError as error:
-            if folder == root:
-                raise SourceError(f"the source folder cannot be read ({error.strerror})") from None
-            yield Found(uri_of(folder), Reason.UNREADABLE), Content.OTHER
-            continue
         above = uri_of(folder).rstrip("/") + "/"
-        for entry in children:
-            if entry.is_dir(follow_symlinks=False):
+        for entry in _entries(folder):
+            if isinstance(entry, OSError):
+                if folder == root:
+                    raise SourceError(f"the source folder cannot be read ({entry.strerror})")
+                yield Found(uri_of(folder), Reason.UNREADABLE), Content.OTHER
+            elif entry.is_dir(follow_symlinks=False):
                 folders.append(entry.path)
             else:
                 problem = _problem(entry)
                 content = Content.OTHER if problem else content_of(head(entry.path))
                 yield Found(above + quote(os.fsencode(entry.name)), problem), content
+
+
+def _entries(folder: str) -> Iterator[os.DirEntry[str] | OSError]:
+    """What a folder holds, one by one: a folder may hold a whole collection. Last an error, if there was one."""
+    try:
+        with os.scandir(folder) as entries:
+            yield from entries
+    except OSError as error:
+        yield error
 
 
 def _problem(entry: os.DirEntry[str]) -> Reason | None:

@@ -36,22 +36,18 @@ def is_list(uri: str, head: bytes) -> bool:
 
 
 def entries_of(uri: str, data: bytes) -> Iterator[Found]:
-    """Every entry once, in the list's order; blank ones are passed over.
+    """Every entry in the list's order; blank ones are passed over.
 
     :param uri: of the list, as :func:`photo_anonymizer.sources.read_file` takes it.
     :param data: the list.
     :raises SourceError: it is no table, or has no column that could be meant.
     """
-    seen: set[str] = set()
     protocols: set[str] = set()
     texts = _parquet_column(data) if content_of(data[:512]) is Content.PARQUET else _csv_column(data)
     for text in texts:
         if not (text := (text or "").strip()):
             continue
         found = entry(text, uri)
-        if found.uri in seen:
-            continue
-        seen.add(found.uri)
         protocol = found.uri.partition("://")[0]
         if not found.problem and protocol not in protocols and protocol != "file":
             # A missing package is the run's problem, not the photo's. No address as it stands: it may hold a "::".
@@ -103,26 +99,25 @@ def _local_entry(path: str, list_uri: str) -> Found:
 
 
 def _csv_column(data: bytes) -> Iterator[str | None]:
+    text = io.TextIOWrapper(io.BytesIO(data), "utf-8-sig", newline="")  # decoded as it is read, not as a whole
     try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise SourceError("the list is not UTF-8 text; save it as CSV in UTF-8") from None
-    rows = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text))
-    try:
+        rows = csv.reader(text, delimiter=_delimiter(data))
         names = next(rows, [])
         column = _column(names)
         if len(names) == 1 and re.search(r"[/.]", names[0]):
             raise SourceError(f"the list has no names of columns: {_EXPECTED}")
         for row in rows:
             yield row[column] if column < len(row) else None
+    except UnicodeDecodeError:
+        raise SourceError("the list is not UTF-8 text; save it as CSV in UTF-8") from None
     except csv.Error:
         raise SourceError(f"the list is no readable CSV file: {_EXPECTED}") from None
 
 
-def _delimiter(text: str) -> str:
+def _delimiter(data: bytes) -> str:
     """Comma, or what spreadsheets write in its place where the comma is the decimal sign."""
-    first = text.partition("\n")[0]
-    return next((sign for sign in ",;\t" if sign in first), ",")
+    first = data.partition(b"\n")[0]
+    return next((sign for sign in ",;\t" if sign.encode() in first), ",")
 
 
 def _parquet_column(data: bytes) -> Iterator[str | None]:
