@@ -2,6 +2,8 @@
 
     python scripts/bench_ingest.py [FILES]     # default 100,000 files of 20 kB
 
+Printed are both sizes, and by how much the peak grows from the one to the other, in bytes a file.
+
 The files are made in a temporary folder: a small JPEG each, padded behind its end to 20 kB of random bytes. Each size
 runs in a process of its own, so that its peak memory is its own.
 """
@@ -9,6 +11,7 @@ runs in a process of its own, so that its peak memory is its own.
 from __future__ import annotations
 
 import io
+import json
 import os
 import resource
 import subprocess
@@ -22,6 +25,7 @@ from PIL import Image
 
 FILE_BYTES = 20_000
 PER_FOLDER = 1_000
+PEAKS = "peaks.json"
 
 
 def main() -> None:
@@ -31,10 +35,16 @@ def main() -> None:
         measure(Path(sys.argv[2]), files)
         return
     with tempfile.TemporaryDirectory(prefix="bench-ingest-") as folder:
-        for count in (files // 10, files):
+        sizes, peaks = (files // 10, files), list[dict[str, float]]()
+        for count in sizes:
             root = Path(folder, str(count))
             make(root / "photos", count)
             subprocess.run([sys.executable, __file__, str(count), str(root)], check=True)
+            peaks.append(json.loads((root / PEAKS).read_text()))
+    few, many = peaks
+    for what in few:
+        grown = 1_000_000 * (many[what] - few[what]) / (sizes[1] - sizes[0])
+        print(f"growth, {what:<5}: {grown:6.0f} bytes a file ({many[what] - few[what]:+.1f} MB)")
 
 
 def make(folder: Path, count: int) -> None:
@@ -56,7 +66,7 @@ def measure(root: Path, count: int) -> None:
     from photo_anonymizer.runfolder import RunFolder
 
     config = load_config({"source": str(root / "photos"), "out": str(root / "out"), "dataset": "bench"})
-    before_mb = peak_mb()
+    before_mb, peaks = peak_mb(), dict[str, float]()
     for run_id, what in (("first", "new"), ("second", "known")):
         run = RunFolder.of(config, run_id)
         run.start(config, run_id)
@@ -64,17 +74,19 @@ def measure(root: Path, count: int) -> None:
         counted = ingest(run)
         seconds = time.monotonic() - started
         shards = len(plan_shards(run))
+        peaks[what] = peak_mb() - before_mb
         print(
             f"{count:>7} files, {what:<5}: {seconds:6.1f} s, {count / seconds:7.0f} files/s, "
-            f"{peak_mb() - before_mb:6.0f} MB above the {before_mb:.0f} MB of an idle process; "
+            f"{peaks[what]:6.0f} MB above the {before_mb:.0f} MB of an idle process; "
             f"{counted.going_on} go on in {shards} shards",
             flush=True,
         )
+    (root / PEAKS).write_text(json.dumps(peaks))
 
 
 def peak_mb() -> float:
     """Largest resident memory of this process so far."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1_000_000
 
 
 if __name__ == "__main__":

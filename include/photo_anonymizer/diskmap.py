@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-_CACHE_KIB = 2_000
+_CACHE_KIB = 1_000
 """Memory that one map takes, however much it holds."""
 _SETTINGS = (
     # Nobody recovers this file: a run that was killed starts again with an empty one.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import shutil
@@ -12,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from photo_anonymizer.config import RunConfig
+from photo_anonymizer.diskmap import DiskMap
 from photo_anonymizer.errors import PhotoAnonymizerError
-from photo_anonymizer.imagefile import sha256_of
 from photo_anonymizer.release import audit, tables
 from photo_anonymizer.vault import Vault
 
@@ -48,6 +49,27 @@ class Version:
     def since(self, photo_id: str) -> str:
         """The version in which this photo's file was made and attacked."""
         return str(self.events[photo_id].get("since", self.name))
+
+
+@dataclass(frozen=True)
+class Holdings:
+    """What an intact version holds, looked up on disk: as much of a :class:`Version` as tells which photos stay.
+
+    Not for several threads at once.
+    """
+
+    data: Path
+    """The bag's payload folder."""
+    _photos: DiskMap
+    """photo_id → file, its SHA-256, and what its result rests on."""
+
+    def file_of(self, photo_id: str, basis: str) -> tuple[Path, str] | None:
+        """A photo's file and the SHA-256 that it was published with; None: not held, or it would come out otherwise.
+
+        :param basis: what its result would rest on now (:mod:`.provenance`).
+        """
+        file, sha256, held_basis = self._photos.get(photo_id) or ("", "", None)
+        return (self.data / file, sha256) if held_basis == basis else None
 
 
 def dataset_folder(config: RunConfig) -> Path:
@@ -91,27 +113,33 @@ def find_version(dataset: Path, token: str) -> str | None:
 
 def manifest_sha256(bag: Path) -> str:
     """SHA-256 of a bag's manifest, which holds the hash of every file of its payload (RFC 8493, 2.1.3)."""
-    return sha256_of((bag / "manifest-sha256.txt").read_bytes())
+    return _sha256_of_file(bag / "manifest-sha256.txt")
 
 
 def _as_noted(bag: Path, noted: Mapping[str, Any]) -> bool:
     """Are the files that a later version repeats those that were published? Pictures are compared one by one later."""
     if noted.get("manifest_sha256") != manifest_sha256(bag):
         return False
-    lines = (bag / "manifest-sha256.txt").read_text(encoding="utf-8").splitlines()
-    hashes = {path: digest for digest, _, path in (line.partition("  ") for line in lines)}
-    return all(hashes[f"data/{name}"] == sha256_of((bag / "data" / name).read_bytes()) for name in _REPEATED)
+    repeated = {f"data/{name}" for name in _REPEATED}
+    with (bag / "manifest-sha256.txt").open(encoding="utf-8") as lines:
+        entries = (line.rstrip("\n").partition("  ") for line in lines)
+        hashes = {path: digest for digest, _, path in entries if path in repeated}
+    return all(hashes[path] == _sha256_of_file(bag / path) for path in repeated)
+
+
+def _sha256_of_file(path: Path) -> str:
+    """Hexadecimal SHA-256 (FIPS 180-4) of a file that need not fit into memory."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def load_version(config: RunConfig, vault: Vault, name: str) -> Version | None:
     """A version whose photos may be taken over; None if it is gone, was withdrawn or is not as it was published."""
     bag = dataset_folder(config) / name
     data = bag / "data"
-    noted = vault.noted_releases().get(name)
-    if noted is None or "withdrawn" in noted:
-        return None
+    noted = _noted(vault, name)
     try:
-        if not _as_noted(bag, noted):
+        if noted is None or not _as_noted(bag, noted):
             return None
         entries = audit.read_chain(data / "audit.jsonl")
         photos = {str(row["photo_id"]): row for row in tables.read(data / "photos.parquet")}
@@ -127,3 +155,36 @@ def load_version(config: RunConfig, vault: Vault, name: str) -> Version | None:
         photo_id: row["sha256"] for photo_id, row in photos.items()
     }
     return Version(name, data, photos, dict(faces), events) if whole and agreeing else None
+
+
+def load_holdings(config: RunConfig, vault: Vault, name: str, workplace: Path) -> Holdings | None:
+    """What a version holds, checked as :func:`load_version` does, without having all of it in memory.
+
+    :param workplace: a private folder for what is looked up.
+    """
+    bag = dataset_folder(config) / name
+    data, noted = bag / "data", _noted(vault, name)
+    logged, photos, end = DiskMap(workplace), DiskMap(workplace), audit.Head(0, audit.START)
+    try:
+        if noted is None or not _as_noted(bag, noted):
+            return None
+        for entry in audit.iter_chain(data / "audit.jsonl"):
+            end = audit.Head(end.entries + 1, entry["hash"])
+            if entry["event"] == "photo":
+                event = entry["data"]
+                logged.put([(str(event["photo_id"]), [event["sha256"], str(event.get("basis", ""))])])
+        for row in tables.iter_rows(data / "photos.parquet", "photo_id", "file", "sha256"):
+            sha256, basis = logged.get(str(row["photo_id"])) or ("", "")
+            if sha256 != row["sha256"]:
+                return None
+            photos.put([(str(row["photo_id"]), [row["file"], sha256, basis])])
+    except (OSError, ValueError, KeyError, PhotoAnonymizerError):
+        return None
+    whole = (noted["entries"], noted["sha256"]) == (end.entries, end.sha256)
+    return Holdings(data, photos) if whole and len(photos) == len(logged) else None
+
+
+def _noted(vault: Vault, name: str) -> dict[str, Any] | None:
+    """What the vault noted when a version was published; None: nothing, or it was withdrawn."""
+    noted = vault.noted_releases().get(name)
+    return None if noted is None or "withdrawn" in noted else noted

@@ -14,7 +14,7 @@ from photo_anonymizer.diskmap import DiskMap
 from photo_anonymizer.imagefile import sha256_of
 from photo_anonymizer.model.record import PhotoRecord, Reason, Status
 from photo_anonymizer.provenance import photo_basis, run_basis
-from photo_anonymizer.published import Version, dataset_folder, load_version, number_of, versions
+from photo_anonymizer.published import Holdings, dataset_folder, load_holdings, number_of, versions
 from photo_anonymizer.vault import Vault
 
 SETTLED = frozenset(
@@ -55,7 +55,7 @@ class Earlier:
     """
 
     def __init__(self, config: RunConfig, vault: Vault, workplace: Path) -> None:
-        self._config, self._vault = config, vault
+        self._config, self._vault, self._workplace = config, vault, workplace
         self._run_basis = run_basis(config)
         self._decisions: Mapping[str, Any] = review.decisions(vault)
         self._rows = DiskMap(workplace)
@@ -67,7 +67,7 @@ class Earlier:
             names |= {row["version"] for row in vault.iter_ledger("version") if row["version"]}
             names |= set(versions(dataset_folder(config))[-1:])
         self._names = sorted(names, key=number_of, reverse=True)
-        self._versions: dict[str, Version | None] = {}
+        self._held: dict[str, Holdings | None] = {}
         self._lock = Lock()
 
     def row(self, uri: str) -> Row | None:
@@ -96,15 +96,12 @@ class Earlier:
 
     def _holds(self, name: str, record: PhotoRecord) -> bool:
         """Does this version hold the photo's file as it was published, and would it come out the same now?"""
-        version = self._version(name)
-        if version is None or record.photo_id not in version.photos or version.basis(record.photo_id) != record.basis:
-            return False
-        row = version.photos[record.photo_id]
-        path = version.data / row["file"]
-        return path.is_file() and sha256_of(path.read_bytes()) == str(row["sha256"])
-
-    def _version(self, name: str) -> Version | None:
         with self._lock:
-            if name not in self._versions:
-                self._versions[name] = load_version(self._config, self._vault, name)
-            return self._versions[name]
+            if name not in self._held:
+                self._held[name] = load_holdings(self._config, self._vault, name, self._workplace)
+            held = self._held[name]
+            found = held.file_of(record.photo_id, record.basis) if held else None
+        if found is None:
+            return False
+        path, sha256 = found
+        return path.is_file() and sha256_of(path.read_bytes()) == sha256

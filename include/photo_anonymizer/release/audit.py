@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -54,21 +54,27 @@ def read_chain(path: Path) -> list[dict[str, Any]]:
 
     :raises ReleaseError: an entry is not readable, was changed, or is not where it was written.
     """
-    entries: list[dict[str, Any]] = []
+    return list(iter_chain(path))
+
+
+def iter_chain(path: Path) -> Iterator[dict[str, Any]]:
+    """As :func:`read_chain`, one by one: what came before an error may be part of a log that was tampered with."""
     previous = START
-    for number, line in enumerate(filter(None, path.read_text(encoding="utf-8").split("\n")), start=1):
-        try:
-            entry = json.loads(line)
-            claimed = entry.pop("hash")
-        except (ValueError, KeyError, AttributeError, TypeError):
-            raise ReleaseError(f"the audit log's entry {number} is not readable") from None
-        if entry.get("previous") != previous or entry.get("number") != number:
-            raise ReleaseError(f"the audit log's chain breaks at entry {number}: an entry was removed, added or moved")
-        if _hash(entry) != claimed:
-            raise ReleaseError(f"the audit log's entry {number} was changed")
-        previous = claimed
-        entries.append({**entry, "hash": claimed})
-    return entries
+    with path.open(encoding="utf-8") as lines:
+        for number, line in enumerate(filter(None, (line.rstrip("\n") for line in lines)), start=1):
+            try:
+                entry = json.loads(line)
+                claimed = entry.pop("hash")
+            except (ValueError, KeyError, AttributeError, TypeError):
+                raise ReleaseError(f"the audit log's entry {number} is not readable") from None
+            if entry.get("previous") != previous or entry.get("number") != number:
+                raise ReleaseError(
+                    f"the audit log's chain breaks at entry {number}: an entry was removed, added or moved"
+                )
+            if _hash(entry) != claimed:
+                raise ReleaseError(f"the audit log's entry {number} was changed")
+            previous = claimed
+            yield {**entry, "hash": claimed}
 
 
 def _hash(entry: dict[str, Any]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ import pyarrow.parquet as pq
 
 from photo_anonymizer.config import MetadataConfig
 
+_ROWS, _BUFFER_BYTES = 1_000, 1 << 16
+"""What is read at once where a table is read row by row: rows, and bytes of each column."""
 PHOTOS = pa.schema(
     [
         ("photo_id", pa.string()),
@@ -84,3 +87,10 @@ def write(path: Path, rows: list[dict[str, Any]], schema: pa.Schema) -> None:
 def read(path: Path) -> list[dict[str, Any]]:
     """Reads a table."""
     return list(pq.read_table(path).to_pylist())
+
+
+def iter_rows(path: Path, *columns: str) -> Iterator[dict[str, Any]]:
+    """Some columns of a table, row by row: a version has one row group, which need not fit into memory."""
+    with pq.ParquetFile(path, buffer_size=_BUFFER_BYTES) as table:
+        for batch in table.iter_batches(_ROWS, columns=list(columns), use_threads=False):
+            yield from batch.to_pylist()
