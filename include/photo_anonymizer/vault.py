@@ -193,11 +193,13 @@ class Vault:
         which it was published last, and one whose file now holds another picture keeps a row ``…#was=<photo_id>``.
         """
         with self.locked():
-            new = DiskMap(self.path)
-            new.put((row["source_uri"], row) for row in rows)
+            known, new = DiskMap(self.path), DiskMap(self.path)
+            if keep_existing:
+                known.put((row["source_uri"], None) for row in self.iter_ledger("source_uri"))
+            new.put((row["source_uri"], row) for row in rows if row["source_uri"] not in known)
             if not keep_existing:
                 self._keep_what_is_public(new)
-            self._merge(new, keep_existing=keep_existing)
+            self._merge(new)
 
     def _keep_what_is_public(self, new: DiskMap) -> None:
         for known in self.iter_ledger():
@@ -210,13 +212,14 @@ class Vault:
             elif not row["version"]:
                 new.put([(row["source_uri"], {**row, "version": known["version"], "output": known["output"]})])
 
-    def _merge(self, new: DiskMap, *, keep_existing: bool = False) -> None:
-        """Writes the ledger anew: the old rows and the new ones, of each ``source_uri`` one."""
+    def _merge(self, new: DiskMap) -> None:
+        """Writes the ledger anew if there is something new: of each ``source_uri`` the new row, or else the old one."""
+        if not len(new) and self.ledger_path.is_file():
+            return
         old = ((row["source_uri"], row) for row in self._sorted_ledger())
         # Of equal keys the old row comes first.
         by_uri = groupby(merge(old, new.items(), key=itemgetter(0)), key=itemgetter(0))
-        alike = ([row for _, row in pairs] for _, pairs in by_uri)
-        self._write_ledger(rows[0 if keep_existing else -1] for rows in alike)
+        self._write_ledger([row for _, row in pairs][-1] for _, pairs in by_uri)
 
     def _sorted_ledger(self) -> Iterator[dict[str, Any]]:
         """All rows in the order of their ``source_uri``, and of each one: ledgers of old were in no order."""
@@ -228,7 +231,11 @@ class Vault:
         return (row for _, row in in_order.items())
 
     def _write_ledger(self, rows: Iterator[dict[str, Any]]) -> None:
-        with written(self.ledger_path) as temporary, pq.ParquetWriter(temporary, LEDGER_SCHEMA) as writer:
+        with (
+            written(self.ledger_path) as temporary,
+            # Bounds of a row group help to find a file; those of the other columns would only fill the memory.
+            pq.ParquetWriter(temporary, LEDGER_SCHEMA, write_statistics=["source_uri"]) as writer,
+        ):
             while some := list(islice(rows, _ROWS)):
                 writer.write_table(_table_of(some))
 
@@ -251,9 +258,8 @@ class Vault:
                     continue
                 _mark_missing(row, _fate(uri, reasons), row["photo_id"] in ids)
                 row.update(run_id=stamp.run_id, updated_at=stamp.time)
-                missing.add(uri, row)
-            if len(missing):
-                self._merge(missing)
+                missing.put([(uri, row)])
+            self._merge(missing)
             for row in self.iter_ledger("photo_id", "run_id", "reason"):
                 if (row["run_id"], row["reason"]) == (stamp.run_id, _DELETED) and row["photo_id"] not in ids:
                     gone.add(row["photo_id"])
