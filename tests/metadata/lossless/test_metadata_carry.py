@@ -161,6 +161,18 @@ def test_single_coefficient_beyond_the_edges_is_noticed_whatever_its_size(place:
     assert scan.untouched(cropped(again(picture, plain, fitted=False), 88, 64)) is None
 
 
+@pytest.mark.parametrize("size", [(88, 64), (96, 56), (88, 56)])
+@pytest.mark.parametrize("place", [(0, 0), (0, 1), (7, 7)])
+def test_every_block_beyond_the_edges_is_looked_at(place: tuple[int, int], size: tuple[int, int]) -> None:
+    plain = box_of(saved(np.full((64, 96, 3), 128, np.uint8), subsampling=2)).clean
+    spare = np.ones((8, 12), np.bool_)
+    spare[: size[1] // 8, : size[0] // 8] = False
+    for row, column in np.argwhere(spare):
+        picture = coefficients(plain)
+        picture.components[0].blocks[row, column][place] = 3
+        assert scan.untouched(cropped(again(picture, plain, fitted=False), *size)) is None, (row, column)
+
+
 def test_huffman_tables_made_for_a_picture_are_made_anew() -> None:
     data = written("4:2:0", optimize=True)
     assert scan.untouched(box_of(data).clean) is None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
@@ -100,6 +102,27 @@ def test_colour_beyond_the_edge_is_not_published(sampling: str, size: tuple[int,
     beyond = ((x >= width) | (y >= height)) & ((x // 4 + y // 4) % 2 == 0)
     pixels[beyond] = (160, 110, 60)
     assert carried(box_of(cropped(written(pixels, sampling), width, height))) is None
+
+
+def test_photos_with_different_edges_and_tables_are_judged_apart(astronaut: np.ndarray) -> None:
+    """What is known about one edge and table must never be used for another."""
+    for quality, (width, height) in itertools.product((95, 50, 75), ((505, 257), (509, 250), (505, 260))):
+        fair = written(astronaut[:height, :width], "4:2:0", quality=quality)
+        assert carried(box_of(fair)) is not None
+        assert carried(box_of(_declared(written(astronaut, "4:2:0", quality=quality), width, 512))) is None
+        assert carried(box_of(_declared(written(astronaut, "4:2:0", quality=quality), 512, height))) is None
+
+
+@pytest.mark.parametrize("place", ["right", "below", "corner"])
+@pytest.mark.parametrize("channel", range(3))
+def test_one_planted_block_is_noticed(channel: int, place: str) -> None:
+    """A patch of four samples beyond the edge, in one block among all those at the edge."""
+    pixels = np.full((104, 104, 3), 120, np.uint8)
+    size = (100, 100)
+    assert carried(box_of(cropped(written(pixels, "4:4:4"), *size))) is not None
+    y, x = {"right": (41, 102), "below": (102, 41), "corner": (102, 102)}[place]
+    pixels[y : y + 2, x : x + 2, channel] += 60
+    assert carried(box_of(cropped(written(pixels, "4:4:4"), *size))) is None
 
 
 @pytest.mark.parametrize("orientation", [2, 4, 6, 8])

@@ -91,7 +91,7 @@ def untouched(clean: bytes) -> bytes | None:
 
 def has_standard_tables(clean: bytes) -> bool:
     """Are the Huffman tables of the first scan of a cleaned JPEG those of Annex K, as libjpeg assigns them?"""
-    segments, _ = jpegfile.head_of(clean)
+    segments = jpegfile.segments_of(clean)
     tables = _huffman_tables(segments)
     header = segments[-1].payload
     used = [(tables.get(both >> 4), tables.get(16 | both & 15)) for both in header[2:-3:2]]
@@ -105,8 +105,9 @@ def _taken_apart(clean: bytes) -> _Scan | None:
     kind, frame = next((one.marker, one.payload) for one in segments if one.marker in jpegfile.FRAMES)
     header = segments[-1].payload
     one_scan = header[1:-3:2] == frame[6::3] and header[-3:] == _WHOLE
-    plain = packed.count(b"\xff") == packed.count(b"\xff\x00") and packed != b""
-    if kind == jpegfile.PROGRESSIVE or not one_scan or not plain or not _usual(frame) or not has_standard_tables(clean):
+    if kind == jpegfile.PROGRESSIVE or not one_scan or not _usual(frame) or not has_standard_tables(clean):
+        return None
+    if not packed or _has_marker(packed):
         return None
     tables = jpegfile.step_tables(segments)
     steps = [tables.get(number, (0,)) for number in frame[8::3]]
@@ -114,6 +115,13 @@ def _taken_apart(clean: bytes) -> _Scan | None:
         return None
     head = tuple(one for one in segments if one.marker in jpegfile.COLOUR_SEGMENTS)
     return _Scan(head, frame, tuple(map(bytes, steps)), packed)
+
+
+def _has_marker(packed: bytes) -> bool:
+    """Does a byte of ones stand anywhere without the zero behind it that makes it data? (T.81 B.1.1.5)"""
+    values = np.frombuffer(packed, np.uint8)
+    ones = np.flatnonzero(values == 0xFF)
+    return bool(values[-1] == 0xFF or values[ones + 1].any())
 
 
 def _usual(frame: bytes) -> bool:
@@ -197,9 +205,11 @@ def _nothing_beyond_the_edges(scan: _Scan) -> bool:
 
 def _has_flat_spares(blocks: NDArray[np.int16], spare: NDArray[np.bool_], frame: bytes) -> bool:
     """Is every spare block without detail, and as bright as the one coded before it?"""
-    coded, unseen = _in_coding_order(blocks[..., 0, 0], frame), _in_coding_order(spare, frame)
-    bright = (coded[:, 1:] == coded[:, :-1])[unseen[:, 1:]].all()
-    return bool(bright and not blocks[spare].reshape(-1, 64)[:, 1:].any())
+    values = blocks.reshape(-1, 64)
+    coded, unseen = _in_coding_order(np.arange(spare.size).reshape(spare.shape), frame), _in_coding_order(spare, frame)
+    later = unseen[:, 1:]  # the first block of a unit always shows something
+    bright = (values[coded[:, 1:][later], 0] == values[coded[:, :-1][later], 0]).all()
+    return bool(bright and not values[spare.ravel(), 1:].any())
 
 
 def _spare_blocks(frame: bytes) -> NDArray[np.bool_]:

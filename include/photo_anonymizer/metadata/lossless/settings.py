@@ -30,7 +30,7 @@ def jpeg_encoding(clean: bytes, *, turned: bool = False, profile: str = "") -> E
     :param profile: the name of the well-known colour profile that its pixels are in.
     :raises PhotoError: UNDECODABLE if a quantisation table is missing or holds a step of zero.
     """
-    segments, _ = jpegfile.head_of(clean)
+    segments = jpegfile.segments_of(clean)
     kind, frame = next((one.marker, one.payload) for one in segments if one.marker in jpegfile.FRAMES)
     stored = jpegfile.step_tables(segments)
     try:
@@ -53,7 +53,7 @@ def has_usual_tables(data: bytes) -> bool:
 
     :raises PhotoError: UNDECODABLE if one holds a step of zero.
     """
-    stored = jpegfile.step_tables(jpegfile.head_of(data)[0])
+    stored = jpegfile.step_tables(jpegfile.segments_of(data))
     return all(is_usual(_row_by_row(steps)) for steps in stored.values())
 
 

@@ -127,18 +127,32 @@ def head_of(clean: bytes) -> tuple[list[Segment], bytes]:
 
     :raises PhotoError: UNDECODABLE if it is not well-formed.
     """
+    found, at = _head(clean)
+    return found, clean[at:]
+
+
+def segments_of(clean: bytes) -> list[Segment]:
+    """As :func:`head_of` without what follows, which is most of a file and would be copied.
+
+    :raises PhotoError: UNDECODABLE if it is not well-formed.
+    """
+    return _head(clean)[0]
+
+
+def _head(clean: bytes) -> tuple[list[Segment], int]:
+    """The segments up to the first scan header, and where that ends."""
     found: list[Segment] = []
     at = 2
     while not found or found[-1].marker != SOS:
         marker = int.from_bytes(clean[at : at + 2], "big") - 0xFF00
         payload, at = _payload(clean, at + 2)
         found.append(Segment(marker, payload))
-    return found, clean[at:]
+    return found, at
 
 
 def frame_of(clean: bytes) -> bytes:
     """The frame header (T.81 B.2.2) of a cleaned file."""
-    return next(one.payload for one in head_of(clean)[0] if one.marker in FRAMES)
+    return next(one.payload for one in segments_of(clean) if one.marker in FRAMES)
 
 
 def step_tables(parts: list[Segment]) -> dict[int, tuple[int, ...]]:
@@ -172,7 +186,7 @@ def rebuilt(clean: bytes, fresh: bytes) -> bytes:
 
     :param fresh: a file with one scan, from a writer of our own.
     """
-    head = [one for one in head_of(clean)[0] if one.marker in COLOUR_SEGMENTS]
+    head = [one for one in segments_of(clean) if one.marker in COLOUR_SEGMENTS]
     names = names_for(frame_of(clean))
     parts, scan = head_of(fresh)
     kept = [_renamed(one, names) for one in parts if one.marker in (*FRAMES, DQT, DHT, SOS)]
@@ -194,7 +208,7 @@ def profile_of(clean: bytes) -> bytes:
 
     :raises PhotoError: UNDECODABLE.
     """
-    parts = [one.payload for one in head_of(clean)[0] if one.marker == APP2]
+    parts = [one.payload for one in segments_of(clean) if one.marker == APP2]
     return b"".join(part[len(ICC_PREFIX) + 2 :] for part in parts if part.startswith(ICC_PREFIX))
 
 
