@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import hmac
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -65,11 +67,14 @@ def software() -> dict[str, Any]:
     }
 
 
-def run_basis(config: RunConfig) -> str:
+def run_basis(config: RunConfig, key: bytes) -> str:
     """Digest of what decides the result for every photo of a run.
 
     Left out is what cannot change a picture: where things lie, how many work at once, versions of packages that only
     move data. Files of the user's count with their content.
+
+    :param key: the vault's. The digest is published: without the key nobody can try whether a photo that they have is
+        one of those that the user named.
     """
     public = config.public()
     for harmless in ("workers", "release"):
@@ -78,7 +83,7 @@ def run_basis(config: RunConfig) -> str:
         public["ingest"].pop(harmless)
     facts = {
         "configuration": public,
-        "users_files": {field: _content_of(path) for field, path in config.users_files().items()},
+        "users_files": {field: content_of(path, key) for field, path in config.users_files().items()},
         "product": __version__,
         "packages": deciding_versions(),
         "models": software()["models"],
@@ -87,12 +92,13 @@ def run_basis(config: RunConfig) -> str:
     return digest_of(facts)
 
 
-def _content_of(path: Path) -> str:
-    """SHA-256 over a file, or over the files below a folder, in order."""
+def content_of(path: Path, key: bytes = b"") -> str:
+    """Keyed SHA-256 (HMAC, RFC 2104) over a file, or over the files below a folder and their names, in order."""
     files = sorted(item for item in path.rglob("*") if item.is_file()) if path.is_dir() else [path]
-    digest = hashlib.sha256()
+    digest = hmac.new(key, digestmod=hashlib.sha256)
     for file in files:
         if file.is_file():
+            digest.update(hashlib.sha256(os.fsencode(file.relative_to(path))).digest())
             digest.update(hashlib.sha256(file.read_bytes()).digest())
     return digest.hexdigest()
 

@@ -120,10 +120,10 @@ def test_marked_faces_that_changed_make_the_photos_new(tmp_path: Path) -> None:
     marked = tmp_path / "marked.csv"
     marked.write_text("file,x,y,width,height\n", encoding="utf-8")
     config = small_config(tmp_path, detection={"given_boxes": str(marked)})
-    before = run_basis(config)
-    assert run_basis(config) == before
+    before = run_basis(config, b"key")
+    assert run_basis(config, b"key") == before
     marked.write_text("file,x,y,width,height\nrocket.jpg,100,100,40,50\n", encoding="utf-8")
-    assert run_basis(config) != before
+    assert run_basis(config, b"key") != before
 
 
 @pytest.mark.parametrize("name", ["yunet", "user_onnx"])

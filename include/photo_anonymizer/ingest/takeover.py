@@ -56,7 +56,7 @@ class Earlier:
 
     def __init__(self, config: RunConfig, vault: Vault, workplace: Path) -> None:
         self._config, self._vault, self._workplace = config, vault, workplace
-        self._run_basis = run_basis(config)
+        self._run_basis = run_basis(config, vault.key())
         self._decisions: Mapping[str, Any] = review.decisions(vault)
         self._rows = DiskMap(workplace)
         names = set[str]()
