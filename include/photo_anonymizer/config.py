@@ -187,6 +187,28 @@ class DetectionConfig(_Section):
         return self
 
 
+class ConsentConfig(_Section):
+    """Consent: people who agreed to be shown. Their faces stay as they are; off unless one of the lists is given."""
+
+    regions: str | None = Field(
+        None,
+        description="Faces that stay as they are, marked by hand: a COCO file (.json), a table (.csv) or a folder of "
+        ".faces.csv files. Photos are named by their whole path below the source.",
+    )
+    people: str | None = Field(
+        None,
+        description="A folder with photos of the people who agreed, one face in each; several photos of one person in "
+        "a folder of their own. Faces that the recogniser takes for one of them stay as they are.",
+    )
+    max_distance: float = Field(
+        0.4,
+        gt=0,
+        le=0.6,
+        description="How near to a photo of somebody who agreed a face must be (dlib's distance; 0.6 is its usual "
+        "limit for the same person). Smaller is stricter.",
+    )
+
+
 class RegionConfig(_Section):
     """Region: the part of the photo that changes for a face."""
 
@@ -296,6 +318,8 @@ USERS_FILES = (
     ("detection", "yunet_model"),
     ("detection", "user_model"),
     ("detection", "given_boxes"),
+    ("consent", "regions"),
+    ("consent", "people"),
 )
 """Fields that name files of the user's: a release shows that there was one, and no path."""
 
@@ -325,6 +349,7 @@ class RunConfig(_Section):
     ingest: IngestConfig = IngestConfig()
     metadata: MetadataConfig = MetadataConfig()
     detection: DetectionConfig = DetectionConfig()
+    consent: ConsentConfig = ConsentConfig()
     region: RegionConfig = RegionConfig()
     blur: BlurConfig = BlurConfig()
     pixelate: PixelateConfig = PixelateConfig()

@@ -41,9 +41,9 @@ class Measured(BaseModel):
     faces_escalated: int
     photos_held: int
     photos_with_faces: int
-    """Photos with faces that are still to be released."""
+    """Photos with faces to anonymize that are still to be released."""
     photos_measured: int
-    """Of those, photos whose faces were all attacked."""
+    """Of those, photos whose anonymized faces were all attacked."""
 
 
 def measure_and_escalate(run: RunFolder) -> Measured:
@@ -82,10 +82,10 @@ class _Loop:
             for photo_id, face_ids in failed.items():
                 self._escalate(photo_id, face_ids, output)
         for photo_id, face_ids in self._linked().items():
-            detail = f"{len(face_ids)} of {len(self.records[photo_id].faces)} faces"
+            detail = f"{len(face_ids)} of {len(self.records[photo_id].anonymized_faces)} faces"
             self.records[photo_id] = self.records[photo_id].stopped(Reason.STILL_RECOGNISED, detail)
         held = sum(record.reason is Reason.STILL_RECOGNISED for record in self.records.values())
-        with_faces = [record for record in self.records.values() if record.pending and record.faces]
+        with_faces = [record for record in self.records.values() if record.pending and record.anonymized_faces]
         measured = {photo_id for photo_id, _ in read_pairs(self.folder, with_faces).keys}
         return Measured(
             before=before,
@@ -125,7 +125,7 @@ class _Loop:
         picture = f"{name}{Path(record.file).suffix}"
         (output.folder / picture).write_bytes(data)
         known = read_pairs(self.folder, [record])
-        after = self.recogniser.embed(chips_of(data, record.faces, self.recogniser))
+        after = self.recogniser.embed(chips_of(data, record.anonymized_faces, self.recogniser))
         write_pairs(self.folder, record, known.original, known.mirrored, after)
         self.records[photo_id] = record.with_(
             file=output.relative(picture),
@@ -141,7 +141,7 @@ class _Loop:
         rgb = decode(original)
         edits = [edit for path in record.patches for edit in load_patches(self._path(path, output))]
         kept = [edit for edit in edits if not (edit.layer == FACE_LAYER and edit.face_id in steps)]
-        for face in record.faces:
+        for face in record.anonymized_faces:
             if face.face_id in steps:
                 step = steps[face.face_id]
                 rng = noise_source(self.key, sha256_of(original), face.face_id, step)

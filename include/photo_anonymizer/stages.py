@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import get_args
 
-from photo_anonymizer import claim, outcome, weights
+from photo_anonymizer import claim, consent, outcome, weights
 from photo_anonymizer.config import MethodName, RunConfig
 from photo_anonymizer.detection.stage import STAGE as DETECT
 from photo_anonymizer.detection.stage import check_detectors, detect_faces
@@ -49,6 +49,7 @@ def start_run(config: RunConfig, run_id: str) -> RunFolder:
     exiftool.check(config)
     weights.prepare_all()
     check_detectors(config.detection)
+    consent.check(config)
     if config.mask.shape == "icon" and config.mask.icon:
         user_icon(config.mask.icon)
     run = RunFolder.of(config, run_id)
@@ -66,9 +67,11 @@ def run_shard_stage(run: RunFolder, stage: str, shard: str) -> None:
     if stage == ANONYMIZE:
         anonymize(run, shard, DETECT, choose_method(run.config))
         return
+    if stage == DETECT:
+        detect_faces(run, shard, STRIP, consent.Consent.of(run.config).kept)
+        return
     work, previous = {
         STRIP: (strip_metadata, SHARDS),
-        DETECT: (detect_faces, STRIP),
         RESIDUAL: (remove_residual_cues, ANONYMIZE),
         RENDER: (render, RESIDUAL),
         EMBED: (embed_faces, RENDER),

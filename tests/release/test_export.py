@@ -95,7 +95,11 @@ def test_nothing_in_the_release_names_source_file_person_or_place(run: RunFolder
 
 def test_the_run_is_recorded_with_models_hashes_and_licences(release: Path) -> None:
     about = json.loads((release / "data" / "run.json").read_text())
-    assert about["counts"] == {"inputs": 4, "released": 3, "carried_over": 0, "held": 0, "rejected": 1, "faces": 2}
+    assert about["counts"] == {
+        "inputs": 4, "released": 3, "carried_over": 0, "held": 0, "rejected": 1, "faces": 2,
+        "faces_kept": {"region": 0, "person": 0},
+    }  # fmt: skip
+    assert about["consent"] == {}
     assert all(len(model["sha256"]) == 64 and model["licence"] for model in about["models"])
     assert about["configuration"]["detection"]["accept_score"] == 0.5
     evidence = json.loads((release / "data" / "qa.json").read_text())

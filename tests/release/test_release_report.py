@@ -96,6 +96,7 @@ def evidence_of(before: Attack, after: Attack, verdict: Verdict, released: int, 
         "escalation": {"rounds": 2, "faces_escalated": before.linked.hits, "photos_held": 1},
         "bounds": {"max_linked_rate": 0.0, "max_rank1_excess": 0.05},
         "gate": verdict.model_dump(mode="json"),
+        "kept_faces": {"region": 0, "person": 0, "rule": {}},
         "carried_over": {"photos": 0, "faces": 0, "attacked_in": {}, "attacks": {}},
     }
 

@@ -76,6 +76,21 @@ def test_other_faces_are_left_out(astronaut):
     assert mask[310:410, 134:206].max() == 0
 
 
+def test_around_a_face_that_is_kept_the_others_body_is_looked_at_as_well(astronaut):
+    """Nothing else hides what lies around it; the kept face itself stays out."""
+    other = face_at(140, 320, 200, 400, "f0001")
+    around, within = {}, {}
+    for kept in ("", "person"):
+        body = find_body(astronaut, FACE, [FACE, other.model_copy(update={"kept": kept})])
+        mask = np.zeros(astronaut.shape[:2], np.uint8)
+        mask[body.box.slices] = cv2.resize(body.mask, (body.box.width, body.box.height))
+        within[kept] = mask[325:395, 145:195].max()
+        around[kept] = np.r_[mask[325:395, 131:137].ravel(), mask[325:395, 203:209].ravel()].mean()
+    assert within == {"": 0, "person": 0}
+    assert around[""] < 10
+    assert around["person"] > 200
+
+
 def test_a_face_without_a_body_falls_back_to_the_segmentation():
     grey = np.full((400, 400, 3), 127, np.uint8)
     body = find_body(grey, face_at(150, 40, 220, 130), [])

@@ -64,6 +64,7 @@ def test_patches_are_added_to_those_of_the_faces(started):
         {"purpose": "internal_review"},
         {"residual": {"min_face_px": 200}},
         {"faces": ()},
+        {"faces": (FACE.model_copy(update={"kept": "person"}),)},
         {"stopped": True},
     ],
 )

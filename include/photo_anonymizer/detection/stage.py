@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -29,16 +29,23 @@ from photo_anonymizer.vault import Vault
 STAGE = "detect_faces"
 RAW_FLOOR = 0.05
 """Score from which a detector's findings take part in a consensus: the lowest that the calibration has seen."""
+Keep = Callable[[PhotoRecord, Pixels, Sequence[Face]], tuple[Face, ...]]
+"""Says which faces of a photo stay as they are (``Face.kept``): (photo, rgb, faces after review) → the same faces."""
 
 
-def detect_faces(run: RunFolder, shard: str, previous: str) -> list[PhotoRecord]:
-    """Finds the faces of every photo of a shard."""
+def keep_none(record: PhotoRecord, rgb: Pixels, faces: Sequence[Face]) -> tuple[Face, ...]:  # noqa: ARG001
+    """Every face is anonymized."""
+    return tuple(faces)
+
+
+def detect_faces(run: RunFolder, shard: str, previous: str, keep: Keep = keep_none) -> list[PhotoRecord]:
+    """Finds the faces of every photo of a shard, and says which of them stay as they are."""
     config = run.config
     detectors = _detectors(config.detection, threads_each(config.workers))
     decisions = review.decisions(Vault.of(config))
 
     def work(record: PhotoRecord, _: StageOutput) -> PhotoRecord:
-        return _detect(record, run.path, config, detectors, decisions.get(record.photo_id, ()))
+        return _detect(record, run.path, config, detectors, decisions.get(record.photo_id, ()), keep)
 
     records = run_photo_stage(run, STAGE, previous, shard, work)
     review.queue_doubtful(Vault.of(config), records, run.run_id)
@@ -79,6 +86,7 @@ def _detect(
     config: RunConfig,
     detectors: Sequence[Detector],
     decided: Sequence[review.Decision],
+    keep: Keep,
 ) -> PhotoRecord:
     started = time.monotonic()
     rgb = load(root / record.file)
@@ -87,9 +95,14 @@ def _detect(
     faces = with_given(find_faces(rgb, detectors, config.detection), given)
     judged = review.apply(faces, decided)
     reviewed = bool(decided) and all(face.band == "accept" for face in judged)
-    record = record.with_(faces=judged, reviewed=reviewed)
+    record = record.with_(faces=keep(record, rgb, judged), reviewed=reviewed)
     record = _held_or_on(record, rgb, config.detection)
     return record.timed(decode=decoded - started, detect=time.monotonic() - decoded)
+
+
+def faces_of(rgb: Pixels, config: RunConfig) -> tuple[Face, ...]:
+    """The faces that the run's detectors find in a picture."""
+    return find_faces(rgb, _detectors(config.detection, threads_each(config.workers)), config.detection)
 
 
 def find_faces(rgb: Pixels, detectors: Sequence[Detector], config: DetectionConfig) -> tuple[Face, ...]:

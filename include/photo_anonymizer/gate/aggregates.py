@@ -9,11 +9,13 @@ from dataclasses import dataclass
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
+from photo_anonymizer.config import ConsentConfig
 from photo_anonymizer.escalation import STAGE as MEASURE
 from photo_anonymizer.escalation import Measured, measure_and_escalate
 from photo_anonymizer.imagefile import decode, sha256_of
 from photo_anonymizer.metadata import exiftool
 from photo_anonymizer.metadata.inspect import inspect
+from photo_anonymizer.model.face import Face
 from photo_anonymizer.model.measurement import Rate
 from photo_anonymizer.model.patch import FACE_LAYER, Patch, compose, load_edits, load_patches
 from photo_anonymizer.model.pixels import Pixels
@@ -39,13 +41,18 @@ class Aggregates(BaseModel):
     unaccounted: int
     """Inputs that are none of the three; anything but 0 means that a photo got lost or was counted twice."""
     faces: int
-    """Faces in photos to be released."""
+    """Faces in photos to be released, without those that are kept."""
     faces_without_edit: int
     """Of those, faces that nothing was done to."""
+    faces_kept: int = 0
+    """Faces in photos to be released that stay as they are, because consent says so."""
+    faces_kept_wrongly: int = 0
+    """Of those, faces in doubt, and faces kept for a reason that the configuration does not give."""
     faces_not_as_edited: int
     """Faces that, in the finished file, look more like the original than like the patch that should cover them."""
     faces_measured: int
     photos_with_faces: int
+    """Photos to be released with faces that are not kept."""
     photos_measured: int
     files_missing: int
     files_changed: int
@@ -67,6 +74,11 @@ class Aggregates(BaseModel):
     def to_publish(self) -> int:
         """Photos of the version that would be published."""
         return self.to_release + self.carried_over
+
+    @property
+    def faces_to_publish(self) -> int:
+        """Faces in them, changed or kept."""
+        return self.faces + self.faces_kept + self.carried_faces
 
 
 @dataclass(frozen=True)
@@ -108,6 +120,7 @@ def aggregate(run: RunFolder) -> Aggregates:
         edited_faces={record.photo_id: edited_faces(run, record) for record in going},
         files=found,
         measured=measured,
+        consent=run.config.consent,
         second=second_look(run, going),
         carried=CarriedOver.of(run.config, Vault.of(run.config), records),
     )
@@ -120,6 +133,7 @@ def tally(
     edited_faces: dict[str, set[str]],
     files: Iterable[FileLook],
     measured: Measured,
+    consent: ConsentConfig,
     second: SecondLook = SecondLook(),
     carried: CarriedOver | None = None,
 ) -> Aggregates:
@@ -145,10 +159,14 @@ def tally(
         held=held,
         rejected=rejected,
         unaccounted=inputs - len(going) - taken - held - rejected,
-        faces=sum(len(record.faces) for record in going),
+        faces=sum(len(record.anonymized_faces) for record in going),
         faces_without_edit=sum(
-            face.face_id not in edited_faces.get(record.photo_id, set()) for record in going for face in record.faces
+            face.face_id not in edited_faces.get(record.photo_id, set())
+            for record in going
+            for face in record.anonymized_faces
         ),
+        faces_kept=sum(len(record.kept_faces) for record in going),
+        faces_kept_wrongly=sum(not may_stay(face, consent) for record in going for face in record.kept_faces),
         faces_not_as_edited=sum(file.faces_not_as_edited for file in files),
         faces_measured=attack.linked.n,
         photos_with_faces=measured.photos_with_faces,
@@ -163,6 +181,12 @@ def tally(
         linked_rate=attack.linked.rate,
         rank1_low_excess=excess,
     )
+
+
+def may_stay(face: Face, consent: ConsentConfig) -> bool:
+    """Can this run's consent be why the face is kept?"""
+    asked = {"region": consent.regions, "person": consent.people}
+    return face.band == "accept" and bool(asked.get(face.kept))
 
 
 def second_look(run: RunFolder, records: list[PhotoRecord]) -> SecondLook:

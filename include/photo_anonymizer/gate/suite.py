@@ -65,6 +65,7 @@ def expectations(bounds: ReidConfig, second_reader: str = "auto") -> list[tuple[
     zero = {
         "unaccounted": "inputs are not released + held + rejected: a photo got lost or was counted twice",
         "faces_without_edit": "a face of a photo to be released was left as it is",
+        "faces_kept_wrongly": "a face is kept that is in doubt, or for a reason that the configuration does not give",
         "faces_not_as_edited": "a face does not look as its edit says it should",
         "faces_unmeasured": "a face to be released was not attacked",
         "photos_unmeasured": "a photo with faces was not attacked",
@@ -167,8 +168,8 @@ def judge(rows: list[Aggregates], bounds: ReidConfig, second_reader: str = "auto
 
 
 def _nothing_new_to_attack(row: Aggregates, bounds: ReidConfig) -> bool:
-    """Are there no faces but those that were attacked for an earlier version, or is a version without faces wanted?"""
-    return row.faces == 0 and (row.carried_faces > 0 or not bounds.require_faces)
+    """Are there no faces but those that are kept or were attacked for an earlier version, or may there be none?"""
+    return row.faces == 0 and (row.carried_faces > 0 or row.faces_kept > 0 or not bounds.require_faces)
 
 
 def _finding(item: Any, meanings: dict[tuple[str, str], str]) -> Finding:
@@ -189,7 +190,7 @@ def _frame(rows: list[Aggregates]) -> Any:
             "faces_unmeasured": row.faces - row.faces_measured,
             "photos_unmeasured": row.photos_with_faces - row.photos_measured,
             "photos_to_publish": row.to_publish,
-            "faces_to_publish": row.faces + row.carried_faces,
+            "faces_to_publish": row.faces_to_publish,
             "second_reader_unused": int(not row.second_reader),
             "second_reader_silent": int(bool(row.second_reader) and row.second_reader_residue is None),
         }

@@ -28,14 +28,14 @@ STAGE = "anonymize"
 
 
 def anonymize(run: RunFolder, shard: str, previous: str, method: MethodName) -> list[PhotoRecord]:
-    """Writes a patch for every face of a shard with the run's method. Faces are not told apart by their score: a
-    doubtful one is anonymized like any other."""
+    """Writes a patch for every face of a shard that is not kept, with the run's method. Faces are not told apart by
+    their score: a doubtful one is anonymized like any other."""
     config = run.config
     step = ladder(config, method)[0]
     key = Vault.of(config).key()
 
     def work(record: PhotoRecord, output: StageOutput) -> PhotoRecord:
-        if not record.faces:
+        if not record.anonymized_faces:
             return record.with_(method=method)
         started = time.monotonic()
         original = (run.path / record.file).read_bytes()
@@ -44,7 +44,7 @@ def anonymize(run: RunFolder, shard: str, previous: str, method: MethodName) -> 
         picture = sha256_of(original)
         patches = [
             patch_of(rgb, face, step, config.region.feather, noise_source(key, picture, face.face_id, step))
-            for face in reversed(record.faces)
+            for face in reversed(record.anonymized_faces)
         ]
         name = f"{record.photo_id}.npz"
         save_patches(output.folder / name, [patch for patch in patches if patch])

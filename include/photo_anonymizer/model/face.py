@@ -11,6 +11,8 @@ from photo_anonymizer.model.geometry import Box
 
 Point = tuple[float, float]
 Band = Literal["accept", "doubt"]
+Kept = Literal["", "region", "person"]
+"""Why a face stays as it is: somebody marked its region, or it is that of a person who agreed; "": it does not stay."""
 
 
 class Landmarks(BaseModel):
@@ -57,7 +59,8 @@ def estimated_landmarks(box: Box) -> Landmarks:
 class Face(BaseModel):
     """One detected face.
 
-    ``band`` is ``accept`` at and above the upper threshold, ``doubt`` between the two; both are anonymized.
+    ``band`` is ``accept`` at and above the upper threshold, ``doubt`` between the two; both are anonymized, unless
+    ``kept`` says why the face stays as it is (:mod:`photo_anonymizer.consent`).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -68,3 +71,4 @@ class Face(BaseModel):
     score: float = Field(ge=0, le=1)
     band: Band
     detectors: tuple[str, ...]
+    kept: Kept = ""

@@ -133,6 +133,16 @@ class PhotoRecord(BaseModel):
         return self.source_uri.removesuffix(f"#frame={self.frame + 1}") if self.frame else self.source_uri
 
     @property
+    def anonymized_faces(self) -> tuple[Face, ...]:
+        """The faces that are changed and attacked: all but those that are kept."""
+        return tuple(face for face in self.faces if not face.kept)
+
+    @property
+    def kept_faces(self) -> tuple[Face, ...]:
+        """The faces that stay as they are, because consent says so."""
+        return tuple(face for face in self.faces if face.kept)
+
+    @property
     def pending(self) -> bool:
         """Is this photo still on its way?"""
         return self.status is Status.PENDING

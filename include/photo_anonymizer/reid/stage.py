@@ -1,4 +1,5 @@
-"""Embed: every face of the originals and of the rendered files, cut out where the **original's** landmarks say.
+"""Embed: every anonymized face, in the originals and in the rendered files, cut out where the **original's** landmarks
+say. Faces that are kept are meant to be recognised; they are not attacked.
 
 A detector that no longer finds the anonymized face therefore cannot make the result look better than it is.
 Embeddings go to the vault and are deleted when the run was published or refused.
@@ -54,7 +55,7 @@ class FacePairs:
 
 
 def embed_faces(run: RunFolder, shard: str, previous: str) -> list[PhotoRecord]:
-    """Embeds all faces of a shard into the vault."""
+    """Embeds all anonymized faces of a shard into the vault."""
     config = run.config
     folder = embeddings_folder(run)
     recogniser = load_recogniser(config.reid.recogniser, threads_each(config.workers))
@@ -63,14 +64,15 @@ def embed_faces(run: RunFolder, shard: str, previous: str) -> list[PhotoRecord]:
     def work(record: PhotoRecord, _: StageOutput) -> PhotoRecord:
         started = time.monotonic()
         rendered = (run.path / record.file).read_bytes()
-        if record.faces:
-            original = chips_of((run.path / originals[record.photo_id]).read_bytes(), record.faces, recogniser)
+        faces = record.anonymized_faces
+        if faces:
+            original = chips_of((run.path / originals[record.photo_id]).read_bytes(), faces, recogniser)
             write_pairs(
                 folder,
                 record,
                 recogniser.embed(original),
                 recogniser.embed(original[:, :, ::-1]),
-                recogniser.embed(chips_of(rendered, record.faces, recogniser)),
+                recogniser.embed(chips_of(rendered, faces, recogniser)),
             )
         return record.with_(attacked_sha256=sha256_of(rendered)).timed(attack=time.monotonic() - started)
 
@@ -123,20 +125,20 @@ def remove_embeddings(run: RunFolder) -> None:
 def write_pairs(
     folder: Path, record: PhotoRecord, original: Embeddings, mirrored: Embeddings, published: Embeddings
 ) -> None:
-    """Keeps the embeddings of one photo's faces, in the order of its faces."""
+    """Keeps the embeddings of one photo's anonymized faces, in their order."""
     rows = np.stack([original, mirrored, published]).astype("<f4")
     write_bytes(folder / f"{record.photo_id}.f32", rows.tobytes())
 
 
 def read_pairs(folder: Path, records: Sequence[PhotoRecord]) -> FacePairs:
-    """The embeddings of all faces of these photos; photos without embeddings are left out."""
+    """The embeddings of all anonymized faces of these photos; photos without embeddings are left out."""
     keys: list[tuple[str, str]] = []
     blocks: list[Embeddings] = []
     for record in records:
-        path = folder / f"{record.photo_id}.f32"
-        if record.faces and path.is_file():
-            blocks.append(np.frombuffer(path.read_bytes(), "<f4").reshape(3, len(record.faces), -1))
-            keys.extend((record.photo_id, face.face_id) for face in record.faces)
+        path, faces = folder / f"{record.photo_id}.f32", record.anonymized_faces
+        if faces and path.is_file():
+            blocks.append(np.frombuffer(path.read_bytes(), "<f4").reshape(3, len(faces), -1))
+            keys.extend((record.photo_id, face.face_id) for face in faces)
     if not blocks:
         empty = np.zeros((0, 0), np.float32)
         return FacePairs((), empty, empty, empty)

@@ -9,12 +9,13 @@ import os
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import bagit
 
-from photo_anonymizer import __version__, outcome, weights
+from photo_anonymizer import __version__, consent, outcome, weights
 from photo_anonymizer.accounting import account
 from photo_anonymizer.config import RunConfig
 from photo_anonymizer.errors import GateRefusedError, PhotoAnonymizerError
@@ -85,7 +86,7 @@ def export_release(run: RunFolder) -> Exported:
         held=aggregates.held,
         rejected=aggregates.rejected,
         inputs=aggregates.inputs,
-        faces=aggregates.faces + aggregates.carried_faces,
+        faces=aggregates.faces_to_publish,
         deleted_at_source=ingest_summary(run).deleted_at_source,
         unchanged=unchanged,
     )
@@ -117,14 +118,20 @@ def _build(
             new_rows = list(pool.map(lambda record: _publish_photo(run, record, folder), going))
         photo_rows = sorted([*new_rows, *carried.copy_photos(folder)], key=lambda row: str(row["photo_id"]))
         edits = {record.photo_id: _edits(run, record) for record in going}
-        face_rows = sorted([*_face_rows(going, edits), *carried.face_rows], key=lambda row: str(row["photo_id"]))
+        new_faces = _face_rows(going, edits)
+        face_rows = sorted([*new_faces, *carried.face_rows], key=lambda row: str(row["photo_id"]))
+        kept = tables.kept_counts(face_rows)
         tables.write(folder / "photos.parquet", photo_rows, tables.photos_schema(config.metadata))
         tables.write(folder / "faces.parquet", face_rows, tables.FACES)
-        photo_events = {**_photo_events(going, new_rows, edits, target.name), **carried.events}
+        photo_events = {**_photo_events(config, going, new_rows, new_faces, edits, target.name), **carried.events}
         entries = audit.chain(_events(config, records, photo_events, aggregates, verdict, token))
         (folder / "audit.jsonl").write_text(audit.dump(entries), encoding="utf-8")
-        about = _about(config, token, target.name, aggregates, audit.head_of(entries))
-        evidence = {**_evidence(measured, aggregates, verdict, config), "carried_over": carried.evidence}
+        about = _about(config, token, target.name, aggregates, kept, audit.head_of(entries))
+        evidence = {
+            **_evidence(measured, aggregates, verdict, config),
+            "kept_faces": {**kept, "rule": consent.rule(config)},
+            "carried_over": carried.evidence,
+        }
         write_json(folder / "run.json", about, 0o644)
         write_json(folder / "qa.json", evidence, 0o644)
         write_report(folder, about, evidence, photo_rows, _reasons(records), config.release.contact_sheet_photos)
@@ -159,7 +166,7 @@ def _publish_photo(run: RunFolder, record: PhotoRecord, folder: Path) -> dict[st
         "width": record.width,
         "height": record.height,
         "format": record.format,
-        "method": record.method if record.faces else "",
+        "method": record.method if record.anonymized_faces else "",
         "faces": len(record.faces),
         "reviewed": record.reviewed,
         **record.kept,
@@ -175,20 +182,29 @@ def _face_rows(records: Sequence[PhotoRecord], edits: dict[str, list[dict[str, A
     for record in records:
         made = {edit["face_id"]: edit for edit in edits[record.photo_id] if edit["layer"] == FACE_LAYER}
         for face in record.faces:
-            rows.append(
-                tables.face_row(record.photo_id, face, made[face.face_id], record.escalations.get(face.face_id, 0))
-            )
+            if face.kept:
+                rows.append(tables.kept_face_row(record.photo_id, face, (record.width, record.height)))
+            else:
+                steps = record.escalations.get(face.face_id, 0)
+                rows.append(tables.face_row(record.photo_id, face, made[face.face_id], steps))
     return rows
 
 
 def _photo_events(
+    config: RunConfig,
     records: Sequence[PhotoRecord],
     photo_rows: Sequence[dict[str, Any]],
+    face_rows: Sequence[dict[str, Any]],
     edits: dict[str, list[dict[str, Any]]],
     version: str,
 ) -> dict[str, dict[str, Any]]:
     """What the audit log says about each photo that this run worked on."""
     by_id = {record.photo_id: record for record in records}
+    kept = {
+        photo_id: {**tables.kept_counts(rows), "rule": consent.rule(config)}
+        for photo_id, rows in groupby(face_rows, key=lambda row: str(row["photo_id"]))
+        if by_id[photo_id].kept_faces
+    }
     return {
         row["photo_id"]: {
             "photo_id": row["photo_id"],
@@ -201,6 +217,7 @@ def _photo_events(
                 {**edit, "parameters": tables.public_parameters(edit["parameters"])} for edit in edits[row["photo_id"]]
             ],
             "escalations": by_id[row["photo_id"]].escalations,
+            **({"kept_faces": kept[row["photo_id"]]} if row["photo_id"] in kept else {}),
         }
         for row in photo_rows
     }
@@ -223,7 +240,9 @@ def _events(
     ]
 
 
-def _about(config: RunConfig, token: str, version: str, aggregates: Aggregates, head: audit.Head) -> dict[str, Any]:
+def _about(
+    config: RunConfig, token: str, version: str, aggregates: Aggregates, kept: dict[str, int], head: audit.Head
+) -> dict[str, Any]:
     return {
         "schema": 1,
         "dataset": config.dataset,
@@ -250,8 +269,10 @@ def _about(config: RunConfig, token: str, version: str, aggregates: Aggregates, 
             "carried_over": aggregates.carried_over,
             "held": aggregates.held,
             "rejected": aggregates.rejected,
-            "faces": aggregates.faces + aggregates.carried_faces,
+            "faces": aggregates.faces_to_publish,
+            "faces_kept": kept,
         },
+        "consent": consent.rule(config),
         "metadata_kept": config.metadata.kept,
         "audit": {"entries": head.entries, "sha256": head.sha256},
         "product": {"name": "photo-anonymizer", "version": __version__},

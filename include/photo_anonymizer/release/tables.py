@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from photo_anonymizer.config import MetadataConfig
+from photo_anonymizer.model.face import Face
 
 _ROWS, _BUFFER_BYTES = 1_000, 1 << 16
 """What is read at once where a table is read row by row: rows, and bytes of each column."""
@@ -27,6 +29,15 @@ PHOTOS = pa.schema(
         ("reviewed", pa.bool_()),
     ]
 )
+DECISIONS = {
+    "": "anonymized",
+    "doubt": "anonymized, queued for review",
+    "region": "kept, region marked by consent",
+    "person": "kept, person consented",
+}
+"""What the column ``decision`` of faces.parquet says: of an anonymized face beyond doubt, of one in doubt, and of one
+that stays as it is, because of either list of :mod:`photo_anonymizer.consent`. A kept face has no method, and its place
+is that of the face itself."""
 FACES = pa.schema(
     [
         ("photo_id", pa.string()),
@@ -50,7 +61,7 @@ def photos_schema(config: MetadataConfig) -> pa.Schema:
     return pa.schema([*PHOTOS, *(pa.field(name, pa.int32()) for name in config.kept)])
 
 
-def face_row(photo_id: str, face: Any, edit: dict[str, Any], escalations: int) -> dict[str, Any]:
+def face_row(photo_id: str, face: Face, edit: dict[str, Any], escalations: int) -> dict[str, Any]:
     """The row of one changed face; ``edit`` is what its patch says about itself."""
     region = edit["region"]
     return {
@@ -65,8 +76,28 @@ def face_row(photo_id: str, face: Any, edit: dict[str, Any], escalations: int) -
         "method": edit["author"].removeprefix("methods."),
         "parameters": json.dumps(public_parameters(edit["parameters"]), sort_keys=True),
         "escalations": escalations,
-        "decision": "anonymized" if face.band == "accept" else "anonymized, queued for review",
+        "decision": DECISIONS["" if face.band == "accept" else "doubt"],
     }
+
+
+def kept_face_row(photo_id: str, face: Face, size_wh: tuple[int, int]) -> dict[str, Any]:
+    """The row of one face that stays as it is.
+
+    :param size_wh: of the photo.
+    """
+    place = face.box.cover(size_wh)
+    region = place.model_dump() if place else {"x0": 0, "y0": 0, "x1": 0, "y1": 0}
+    edit = {"region": region, "author": "", "parameters": {}}
+    return {**face_row(photo_id, face, edit, 0), "decision": DECISIONS[face.kept]}
+
+
+def kept_counts(rows: Iterable[Mapping[str, Any]]) -> dict[str, int]:
+    """How many faces stay as they are, by why.
+
+    :param rows: of faces.parquet.
+    """
+    decisions = Counter(row["decision"] for row in rows)
+    return {reason: decisions[DECISIONS[reason]] for reason in ("region", "person")}
 
 
 def public_parameters(parameters: dict[str, Any]) -> dict[str, Any]:

@@ -223,8 +223,12 @@ def _below_hair(head: Corners) -> Plane:
 
 
 def _clear(person: Plane, view: _View, face: Face, *, own: bool) -> None:
-    """Takes a face out of the mask: its own as an ellipse, so that the neck stays in; others as whole boxes."""
-    x0, y0, x1, y1 = (round(value) for value in view.working(face.box.scaled(FACE_SCALE)))
+    """Takes a face out of the mask: its own as an ellipse, so that the neck stays in; others as whole boxes.
+
+    Around a face that is kept nothing else will change, so that only the face itself is taken out.
+    """
+    box = face.box if face.kept else face.box.scaled(FACE_SCALE)
+    x0, y0, x1, y1 = (round(value) for value in view.working(box))
     if own:
         centre, axes = ((x0 + x1) // 2, (y0 + y1) // 2), (max(1, (x1 - x0) // 2), max(1, (y1 - y0) // 2))
         cv2.ellipse(person, centre, axes, 0, 0, 360, 0.0, cv2.FILLED)

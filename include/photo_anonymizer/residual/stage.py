@@ -21,13 +21,13 @@ STAGE = "remove_residual_cues"
 def remove_residual_cues(run: RunFolder, shard: str, previous: str) -> list[PhotoRecord]:
     """Writes patches for the residual cues of a shard; where the configuration has it off, photos only pass.
 
-    Every face of at least ``residual.min_face_px`` is looked at, however many there are.
+    Every face of at least ``residual.min_face_px`` that is not kept is looked at, however many there are.
     """
     config = run.config
     cues = cues_of(config)
 
     def work(record: PhotoRecord, output: StageOutput) -> PhotoRecord:
-        wanted = [face for face in record.faces if face.box.height >= config.residual.min_face_px]
+        wanted = [face for face in record.anonymized_faces if face.box.height >= config.residual.min_face_px]
         if not cues or not wanted:
             return record
         started = time.monotonic()
