@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from faces import face, noise_picture
+from faces import face, head, noise_picture
 from photo_anonymizer.config import load_config
 from photo_anonymizer.errors import ConfigError
 from photo_anonymizer.methods import METHODS
@@ -216,17 +216,13 @@ class TestMask:
 
     def test_the_icon_turns_with_the_head(self) -> None:
         run = config(method="mask", mask={"shape": "icon"})
-        upright = face(100, 100, 100, 120)
-        turned = upright.model_copy(
-            update={"landmarks": upright.landmarks.model_copy(update={"left_eye": (150, 130), "right_eye": (150, 170)})}
-        )
+        upright, turned = head(160, 160, 50), head(160, 160, 50, np.pi / 2)
         plain = np.zeros((320, 320, 3), np.uint8)
         straight, quarter = (
             patch_of(plain, item, ladder(run, "mask")[0], 0.08, chance()) for item in (upright, turned)
         )
         assert straight is not None
         assert quarter is not None
-        assert turned.landmarks.roll_rad == pytest.approx(np.pi / 2)
         middle = straight.pixels.shape[0] // 2, straight.pixels.shape[1] // 2
 
         def ink(pixels: np.ndarray) -> np.ndarray:

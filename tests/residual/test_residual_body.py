@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 from skimage import data
 
+from faces import head
 from photo_anonymizer.model.face import Face, Landmarks
 from photo_anonymizer.model.geometry import Box
+from photo_anonymizer.model.head import head_outline
 from photo_anonymizer.model.patch import CUE_LAYER, compose
 from photo_anonymizer.residual import CUES
 from photo_anonymizer.residual.body import find_body
@@ -66,6 +68,18 @@ def test_the_body_is_below_the_face_and_nothing_else(astronaut):
     assert mask[70:160, 190:260].max() == 0  # face
     assert mask[:150, :150].max() == 0  # flag
     assert mask[:250, 340:].mean() < 10  # shuttle
+
+
+def test_a_turned_head_is_left_out_as_it_lies(astronaut):
+    """The chin of a head turned by 60° reaches the shoulder, which an upright ellipse would leave in the mask."""
+    turned = head(225, 165, 60, np.pi / 3)
+    body = find_body(astronaut, turned, [turned])
+    mask = np.zeros(astronaut.shape[:2], np.uint8)
+    mask[body.box.slices] = cv2.resize(body.mask, (body.box.width, body.box.height))
+    inside = np.zeros_like(mask)
+    cv2.fillConvexPoly(inside, head_outline(turned, 1.2).polygon().astype(np.int32), 1)
+    assert mask[inside == 1].max() == 0
+    assert mask[300:450, 130:230].mean() > 100  # suit
 
 
 def test_other_faces_are_left_out(astronaut):

@@ -6,14 +6,20 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from photo_anonymizer.model.face import Face
 from photo_anonymizer.model.geometry import Box, PixelBox
+from photo_anonymizer.model.head import HeadOutline, head_outline
 from photo_anonymizer.model.pixels import Alpha
 
 Shape = Literal["ellipse", "rectangle", "circle"]
 MIN_SIDE_PX = 6.0
 """Even the smallest face changes at least so many pixels."""
+SOLID_PX = 1.0
+"""The core's pixels are replaced entirely up to so far outside it: whoever is cut by its outline belongs to it."""
+
+Plane = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -22,9 +28,9 @@ class Region:
 
     :param box: all pixels that may change, soft edge included.
     :param alpha: uint8 (box height, box width); 255 on the whole core, falling to 0 **outside** it.
-    :param core: the shape that is replaced entirely.
+    :param core: upright bounds of the shape that is replaced entirely; they may reach beyond the photo.
     :param face_width_px: width of the detected face.
-    :param roll_rad: turn of the head in the picture plane.
+    :param roll_rad: turn of the head in the picture plane, 0 upright, positive clockwise as seen in the picture.
     """
 
     box: PixelBox
@@ -34,55 +40,65 @@ class Region:
     roll_rad: float
 
 
-def region_of(face: Face, size_wh: tuple[int, int], *, scale: float, feather: float, shape: Shape) -> Region | None:
-    """The region of a face: its box enlarged about its centre, so that forehead, ears and chin are inside.
+def region_of(
+    face: Face, size_wh: tuple[int, int], *, scale: float, feather: float, shape: Shape, hair: bool = False
+) -> Region | None:
+    """The region of a face: a shape turned with the head, with forehead, ears and jaw inside.
 
     The soft edge lies outside the core, so that softness never lets a pixel of the face through.
 
-    :param scale: core's size relative to the detected box.
-    :param feather: width of the soft edge relative to the face's width.
-    :param shape: a circle is as wide as the longer side of the enlarged box; icons are round.
-    :returns: None when the face lies outside the photo altogether.
+    :param scale: core's size relative to the detected box; see :func:`~photo_anonymizer.model.head.head_outline`.
+    :param feather: width of the soft edge relative to the face's width, which is the box's shorter side.
+    :param shape: an ellipse or a rectangle along the head, or a circle about it; icons are round.
+    :param hair: cover the hair too.
+    :returns: None when the region lies outside the photo altogether.
     """
-    core = _at_least(face.box.scaled(scale), MIN_SIDE_PX)
+    outline = head_outline(face, scale, hair=hair).at_least(MIN_SIDE_PX / 2)
     if shape == "circle":
-        side = max(core.width, core.height)
-        core = core.scaled(side / core.width, side / core.height)
-    edge_px = feather * face.box.width
-    outer = Box(x0=core.x0 - edge_px, y0=core.y0 - edge_px, x1=core.x1 + edge_px, y1=core.y1 + edge_px)
+        outline = outline.circle()
+    core = outline.bounds(corners=shape == "rectangle")
+    edge_px = max(feather * min(face.box.width, face.box.height), 1.0)
+    reach = edge_px + SOLID_PX + 0.5  # pixels count by their centres
+    outer = Box(x0=core.x0 - reach, y0=core.y0 - reach, x1=core.x1 + reach, y1=core.y1 + reach)
     box = outer.cover(size_wh)
     if box is None:
         return None
-    alpha = _rectangle(box, core, edge_px) if shape == "rectangle" else _ellipse(box, core, edge_px)
-    return Region(box, alpha, core, face.box.width, face.landmarks.roll_rad)
+    beyond = _beyond_rectangle if shape == "rectangle" else _beyond_ellipse
+    alpha = _soft(beyond(*outline.in_head(*_pixel_centres(box)), outline), edge_px)
+    return Region(box, alpha, core, face.box.width, outline.roll_rad)
 
 
-def _at_least(box: Box, side_px: float) -> Box:
-    return box.scaled(max(1.0, side_px / box.width), max(1.0, side_px / box.height))
+def _beyond_ellipse(across: Plane, down: Plane, outline: HeadOutline) -> Plane:
+    """How far points are outside the outline, in px, negative inside: at most the true distance.
+
+    Of first order (Taubin, IEEE PAMI 13(11), 1991): how much the radius, 1 on the outline, is above that, over its
+    gradient. The radius is convex, so the distance is never overestimated and the edge never falls off too early.
+    """
+    aside = np.where(across > 0, np.float32(1 / outline.right), np.float32(1 / outline.left))
+    along = np.where(down > 0, np.float32(1 / outline.down), np.float32(1 / outline.up))
+    x, y = across * aside, down * along
+    squared = x * x + y * y
+    aside *= x
+    along *= y
+    slope = np.sqrt(aside * aside + along * along)  # times the radius: length of the radius' gradient
+    return np.asarray((squared - np.sqrt(squared)) / np.maximum(slope, np.float32(1e-9)))
 
 
-def _ellipse(box: PixelBox, core: Box, edge_px: float) -> Alpha:
-    x, y = core.centre
-    across, down = _pixel_centres(box)
-    radius = np.hypot((across - x) / (core.width / 2), (down - y) / (core.height / 2))
-    return _soft((radius - 1) * (min(core.width, core.height) / 2), edge_px)
+def _beyond_rectangle(across: Plane, down: Plane, outline: HeadOutline) -> Plane:
+    """How far points are outside the rectangle about the outline, in px; 0 inside."""
+    aside = np.maximum(across - np.float32(outline.right), -across - np.float32(outline.left))
+    along = np.maximum(down - np.float32(outline.down), -down - np.float32(outline.up))
+    return np.asarray(np.hypot(np.maximum(aside, 0), np.maximum(along, 0)))
 
 
-def _rectangle(box: PixelBox, core: Box, edge_px: float) -> Alpha:
-    x, y = core.centre
-    across, down = _pixel_centres(box)
-    beyond = np.maximum(np.abs(across - x) - core.width / 2, np.abs(down - y) - core.height / 2)
-    return _soft(beyond, edge_px)
-
-
-def _pixel_centres(box: PixelBox) -> tuple[np.ndarray, np.ndarray]:
+def _pixel_centres(box: PixelBox) -> tuple[Plane, Plane]:
     """Coordinates of the pixels' centres as a row and a column, which broadcast to the box's shape."""
     across = np.arange(box.x0, box.x1, dtype=np.float32)[np.newaxis, :] + np.float32(0.5)
     down = np.arange(box.y0, box.y1, dtype=np.float32)[:, np.newaxis] + np.float32(0.5)
     return across, down
 
 
-def _soft(distance_px: np.ndarray, edge_px: float) -> Alpha:
-    """255 up to one pixel beyond the core, then falling to 0 over the edge."""
-    coverage = 1 - (distance_px - 1) / max(edge_px, 1.0)
-    return (np.clip(coverage, 0, 1) * 255).astype(np.uint8)
+def _soft(distance_px: Plane, edge_px: float) -> Alpha:
+    """255 up to :data:`SOLID_PX` beyond the core, then falling to 0 over the edge."""
+    coverage = 1 - (distance_px - SOLID_PX) / edge_px
+    return np.asarray(np.clip(coverage, 0, 1) * 255, dtype=np.uint8)

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from photo_anonymizer import tflite
 from photo_anonymizer.model.face import Face
 from photo_anonymizer.model.geometry import Box, PixelBox
+from photo_anonymizer.model.head import head_outline
 from photo_anonymizer.model.pixels import Alpha, Pixels
 
 MODEL_SIDE_PX = 256
@@ -223,16 +224,16 @@ def _below_hair(head: Corners) -> Plane:
 
 
 def _clear(person: Plane, view: _View, face: Face, *, own: bool) -> None:
-    """Takes a face out of the mask: its own as an ellipse, so that the neck stays in; others as whole boxes.
+    """Takes a face out of the mask: its own by the head's outline, so that the neck stays in; others as whole boxes.
 
     Around a face that is kept nothing else will change, so that only the face itself is taken out.
     """
-    box = face.box if face.kept else face.box.scaled(FACE_SCALE)
-    x0, y0, x1, y1 = (round(value) for value in view.working(box))
     if own:
-        centre, axes = ((x0 + x1) // 2, (y0 + y1) // 2), (max(1, (x1 - x0) // 2), max(1, (y1 - y0) // 2))
-        cv2.ellipse(person, centre, axes, 0, 0, 360, 0.0, cv2.FILLED)
+        outline = (head_outline(face, FACE_SCALE).polygon() - (view.box.x0, view.box.y0)) * view.scale
+        cv2.fillConvexPoly(person, np.round(outline).astype(np.int32), 0.0)
     else:
+        box = face.box if face.kept else face.box.scaled(FACE_SCALE)
+        x0, y0, x1, y1 = (round(value) for value in view.working(box))
         cv2.rectangle(person, (x0, y0), (x1, y1), 0.0, cv2.FILLED)
 
 
