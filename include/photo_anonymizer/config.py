@@ -216,7 +216,11 @@ class RegionConfig(_Section):
         1.35,
         ge=1.2,
         le=3,
-        description="The region is the detected box times this: forehead, ears and chin included.",
+        description="The region is the detected box times this, turned with the head: forehead, ears and jaw included.",
+    )
+    hair: bool = Field(
+        False,
+        description="Cover the hair too: the region grows upwards and sideways to cover a usual hairstyle.",
     )
     feather: float = Field(
         0.08,

@@ -149,6 +149,7 @@ def draw(key: bytes = b"k" * 32, picture: str = "picture", face_id: str = "f0000
         {"face_id": "f0001"},
         {"pixelate": {"noise": 30}},
         {"pixelate": {"cells": 3}},
+        {"region": {"hair": True}},
     ],
 )
 def test_noise_is_drawn_anew_for_every_key_picture_face_and_setting(other: dict[str, object]) -> None:
@@ -266,3 +267,22 @@ class TestLadder:
         assert steps[-1].method == "mask"
         assert steps[-1].parameters["icon"] is None
         assert [step.scale for step in steps] == sorted(step.scale for step in steps)
+
+    @pytest.mark.parametrize("method", NAMES)
+    @pytest.mark.parametrize("hair", [False, True])
+    def test_every_rung_covers_the_hair_when_asked_to(self, method: str, hair: bool) -> None:
+        steps = ladder(config(region={"hair": hair}), method)
+        assert {step.hair for step in steps} == {hair}
+        assert {step.about()["hair"] for step in steps} == {hair}
+
+    @pytest.mark.parametrize("method", NAMES)
+    def test_a_patch_with_hair_is_larger(self, method: str) -> None:
+        photo, someone = noise_picture(300, 300), face(110, 110, 80, 100)
+        bare, haired = (
+            patch_of(photo, someone, ladder(config(region={"hair": hair}), method)[0], 0.08, chance())
+            for hair in (False, True)
+        )
+        assert bare is not None
+        assert haired is not None
+        assert (haired.alpha == 255).sum() > 1.2 * (bare.alpha == 255).sum()
+        assert haired.region.y0 < bare.region.y0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from photo_anonymizer.config import MethodName, RunConfig
@@ -18,16 +18,18 @@ class Step:
     """One rung: a method with every parameter it needs.
 
     :param scale: size of the changed region relative to the detected box.
+    :param hair: does the region cover the hair too?
     """
 
     method: MethodName
     parameters: dict[str, Any]
     scale: float
     shape: Shape = "ellipse"
+    hair: bool = False
 
     def about(self) -> dict[str, Any]:
         """The rung as a patch records it."""
-        return {**self.parameters, "scale": self.scale, "shape": self.shape}
+        return {**self.parameters, "scale": self.scale, "shape": self.shape, "hair": self.hair}
 
 
 def choose_method(config: RunConfig) -> MethodName:
@@ -38,6 +40,10 @@ def choose_method(config: RunConfig) -> MethodName:
 
 def ladder(config: RunConfig, method: MethodName) -> tuple[Step, ...]:
     """The rungs that a face of this run may take, weakest first; the first one is the configured method."""
+    return tuple(replace(step, hair=config.region.hair) for step in _steps(config, method))
+
+
+def _steps(config: RunConfig, method: MethodName) -> tuple[Step, ...]:
     scale = config.region.scale
     first = Step(method, _parameters(config, method), scale, _shape(config) if method == "mask" else "ellipse")
     if method == "mask":

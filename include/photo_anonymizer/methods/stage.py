@@ -60,7 +60,7 @@ def patch_of(rgb: Pixels, face: Face, step: Step, feather: float, rng: np.random
     :param rgb: uint8 (H, W, 3), the untouched photo.
     """
     size_wh = rgb.shape[1], rgb.shape[0]
-    region = region_of(face, size_wh, scale=step.scale, feather=feather, shape=step.shape)
+    region = region_of(face, size_wh, scale=step.scale, feather=feather, shape=step.shape, hair=step.hair)
     if region is None:
         return None
     pixels = _method(step.method).pixels(rgb, region, step.parameters, rng)
