@@ -3,7 +3,7 @@
 PYTHON := .venv/bin/python
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 
-.PHONY: test unit lint lock check-lock up bench metadata fuzz
+.PHONY: test unit lint lock check-lock up bench detection metadata fuzz
 
 test: .venv/dev-ready  ## every test
 	$(PYTHON) -m pytest
@@ -27,10 +27,15 @@ check-lock: .venv/dev-ready  ## do requirements.in and requirements.txt agree?
 up: .venv/dev-ready  ## Airflow with its page on http://localhost:8080
 	PYTHONPATH=$(CURDIR)/include:$(CURDIR)/plugins $(PYTHON) -P -m photo_anonymizer_airflow.serve
 
-bench: .venv/dev-ready  ## speed: cleaning, ingest, and this project beside deface 1.5.0 on the same photos
+bench: .venv/dev-ready  ## speed: cleaning, detection, ingest, and this project beside deface 1.5.0 on the same photos
 	$(PYTHON) scripts/bench_cleaning.py
+	$(PYTHON) scripts/bench_detection.py
 	$(PYTHON) scripts/bench_ingest.py
 	$(PYTHON) scripts/bench_peer.py $(PHOTOS)
+
+detection: .venv/dev-ready  ## PHOTOS=folder with labels: how many faces are found at every effort, and in changed photos
+	$(PYTHON) scripts/measure_detection.py $(PHOTOS) --efforts fast balanced thorough
+	$(PYTHON) scripts/measure_detection.py $(PHOTOS) --robustness
 
 metadata: .venv/dev-ready  ## PHOTOS=folder: what is cleaned, held and rejected, and what exiftool finds before and after
 	$(PYTHON) scripts/measure_metadata.py $(PHOTOS)

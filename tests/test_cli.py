@@ -197,7 +197,7 @@ def queue(config):
                 "photo_id": "p",
                 "face_id": "f0",
                 "run_id": "one",
-                "reason": "score_between_thresholds",
+                "reasons": ["score_between_thresholds", "detectors_disagree"],
                 "score": 0.3,
                 "detectors": ["d"],
                 "x": 1.0,
@@ -206,14 +206,38 @@ def queue(config):
                 "height": 4.0,
                 "decision": "",
             }
-        ]
+        ],
+        {("p", "f0"): b"jpeg"},
     )
     return vault
 
 
 def test_waiting_faces_are_listed(queue, tmp_path, capsys):
     assert main(["review", "--out", str(tmp_path / "out")]) == 0
-    assert capsys.readouterr().out.splitlines() == ["p f0 1,2 3×4 px score 0.30", "1 faces wait"]
+    picture = tmp_path / "out" / "vault" / "photos" / "review" / "p_f0.jpg"
+    assert capsys.readouterr().out.splitlines() == [
+        f"p f0  score_between_thresholds,detectors_disagree  score 0.30  3×4 px at 1,2  {picture}",
+        "1 faces wait",
+    ]
+
+
+def test_a_face_without_a_picture_says_so(queue, tmp_path, capsys):
+    (queue.path / "review" / "p_f0.jpg").unlink()
+    assert main(["review", "--out", str(tmp_path / "out")]) == 0
+    assert capsys.readouterr().out.splitlines()[0].endswith("  no picture")
+
+
+def test_a_sheet_is_written_into_the_vault_or_where_it_is_wanted(queue, tmp_path, capsys):
+    for wanted, path in (([], queue.review_sheet_path), ([str(tmp_path / "s.html")], tmp_path / "s.html")):
+        assert main(["review", "--out", str(tmp_path / "out"), "--sheet", *wanted]) == 0
+        assert path.is_file()
+        assert capsys.readouterr().out.splitlines()[0] == f"sheet: {path}"
+
+
+def test_a_sheet_among_the_releases_is_bad_usage(queue, tmp_path):
+    assert (
+        main(["review", "--out", str(tmp_path / "out"), "--sheet", str(tmp_path / "out" / "releases" / "s.html")]) == 2
+    )
 
 
 def test_a_decision_is_recorded_and_the_face_waits_no_longer(queue, tmp_path, capsys):

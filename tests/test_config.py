@@ -64,7 +64,7 @@ def asked(tmp_path):
         ({"workers": 0}, "workers"),
         ({"detection": {"accept_score": -0.1}}, "detection.accept_score"),
         ({"detection": {"doubt_score": 0}}, "detection.doubt_score"),
-        ({"detection": {"doubt_score": 0.6}}, "doubt_score"),
+        ({"detection": {"doubt_score": 0.9}}, "doubt_score"),
         ({"detection": {"long_side_px": 1000}}, "detection.long_side_px"),
         ({"region": {"scale": 1.0}}, "region.scale"),
         ({"ingest": {"shard_size": 0}}, "ingest.shard_size"),

@@ -15,7 +15,7 @@ import pytest
 from photo_anonymizer.errors import PhotoAnonymizerError
 from photo_anonymizer.model.record import PhotoRecord, Reason
 from photo_anonymizer.provenance import Stamp
-from photo_anonymizer.vault import LEDGER_SCHEMA, Vault, ledger_row, photo_id_of
+from photo_anonymizer.vault import LEDGER_SCHEMA, REVIEW_SCHEMA, Vault, ledger_row, photo_id_of
 
 
 @pytest.fixture
@@ -38,16 +38,30 @@ def face(face_id: str = "f0", **changes) -> dict:
         "photo_id": "p",
         "face_id": face_id,
         "run_id": "one",
-        "reason": "score_between_thresholds",
+        "reasons": ["score_between_thresholds", "detectors_disagree"],
         "score": 0.3,
         "detectors": ["d"],
+        "scores": {"d": 0.3, "e": 0.0},
+        "mesh_logit": -1.5,
         "x": 1.0,
         "y": 2.0,
         "width": 3.0,
         "height": 4.0,
+        "picture": "",
         "decision": "",
         **changes,
     }
+
+
+def with_pictures(vault: Vault, *photo_ids: str) -> None:
+    """A face that waits in every photo, with its picture."""
+    vault.queue_for_review(
+        [face(photo_id=photo_id) for photo_id in photo_ids], {(photo_id, "f0"): b"jpeg" for photo_id in photo_ids}
+    )
+
+
+def pictured(vault: Vault) -> set[str]:
+    return {path.name.partition("_")[0] for path in vault.path.glob("review/*")}
 
 
 # who may read
@@ -67,13 +81,13 @@ def test_a_vault_that_was_opened_to_others_is_closed_again(config, vault):
 def test_every_file_in_it_is_for_the_owner_only(vault):
     vault.key()
     vault.update_ledger([row()])
-    vault.queue_for_review([face()])
+    with_pictures(vault, "p")
     vault.note_release("v0001", {"entries": 1, "sha256": "0"})
     vault.private_folder("run")
     files = [path for path in vault.path.rglob("*") if path.is_file()]
     assert {path.name for path in files} >= {"photo_id.key", "ledger.parquet", "review.parquet", "releases.json"}
     assert {mode(path) for path in files} == {0o600}
-    assert mode(vault.path / "runs" / "run") == 0o700
+    assert mode(vault.path / "runs" / "run") == mode(vault.path / "review") == 0o700
 
 
 # the key and the ids
@@ -294,6 +308,109 @@ def test_a_decision_about_a_face_that_is_not_queued_is_not_recorded(vault):
     assert vault.review_queue() == [face()]
 
 
+def test_a_queue_of_old_is_read_and_goes_on(vault):
+    older = {
+        name: value for name, value in face().items() if name not in ("reasons", "scores", "mesh_logit", "picture")
+    }
+    older = [
+        {**older, "reason": "score_between_thresholds"},
+        {**older, "face_id": "f1", "reason": "", "decision": "face"},
+    ]
+    pq.write_table(pa.Table.from_pylist(older), vault.review_path)
+    unknown = {"scores": {}, "mesh_logit": None, "picture": ""}
+    as_now = [face(reasons=["score_between_thresholds"], **unknown)]
+    as_now.append(face("f1", reasons=[], decision="face", **unknown))
+    assert vault.review_queue() == as_now
+    assert vault.record_decision("p", "f0", "not_a_face")
+    with_pictures(vault, "q")
+    assert pq.read_schema(vault.review_path).names == REVIEW_SCHEMA.names
+    assert [row["decision"] for row in vault.review_queue()] == ["not_a_face", "face", ""]
+
+
+def test_pictures_are_named_after_the_name_on_the_queue(vault):
+    vault.queue_for_review([face()])
+    vault.record_decision("p", "f0", "face")
+    vault.queue_for_review([face(x=100.0)], {("p", "f0"): b"jpeg"})
+    assert [row["picture"] for row in vault.review_queue()] == ["", "review/p_f0+.jpg"]
+    assert (vault.path / "review" / "p_f0+.jpg").read_bytes() == b"jpeg"
+
+
+def test_what_a_killed_task_left_of_pictures_is_deleted(vault, monkeypatch):
+    with_pictures(vault, "p")
+    with monkeypatch.context() as killed:
+        killed.setattr("photo_anonymizer.vault._write", failing)
+        with pytest.raises(RuntimeError):
+            with_pictures(vault, "q")
+    (vault.path / "review" / ".p_f9.jpg.0123").write_bytes(b"half")
+    assert [row["photo_id"] for row in vault.review_queue()] == ["p"]
+    with_pictures(vault, "r")
+    assert {path.name for path in vault.path.glob("review/*")} == {"p_f0.jpg", "r_f0.jpg"}
+
+
+def failing(*_: object) -> None:
+    raise RuntimeError
+
+
+def test_a_decision_that_is_killed_leaves_no_picture_of_a_decided_face(vault, monkeypatch):
+    with_pictures(vault, "p")
+    with monkeypatch.context() as killed:
+        killed.setattr("photo_anonymizer.vault._write", failing)
+        with pytest.raises(RuntimeError):
+            vault.record_decision("p", "f0", "face")
+    assert pictured(vault) == set()
+
+
+def test_the_sheet_goes_when_the_queue_changes(vault):
+    for change in (lambda: with_pictures(vault, "p"), lambda: vault.record_decision("p", "f0", "face")):
+        vault.review_sheet_path.write_text("faces", encoding="utf-8")
+        change()
+        assert not vault.review_sheet_path.exists()
+
+
+def test_what_is_gone_at_its_source_has_no_picture_any_more(vault):
+    here, elsewhere = "file:///photos", "file:///others"
+    vault.update_ledger({**row(f"{here}/{name}", photo_id=name), "source": here} for name in "abcde")
+    vault.update_ledger([{**row(f"{elsewhere}/z", photo_id="z"), "source": elsewhere}])
+    with_pictures(vault, *"abcdez")
+    vault.review_sheet_path.write_text("faces", encoding="utf-8")
+    present = [
+        PhotoRecord(photo_id="a", source_uri=f"{here}/a"),
+        PhotoRecord(photo_id="b", source_uri=f"{here}/moved"),
+        PhotoRecord(photo_id="new", source_uri=f"{here}/c"),  # another picture under the name of c
+        PhotoRecord(photo_id="d", source_uri=f"{here}/d").stopped(Reason.UNREADABLE),
+    ]
+    vault.mark_missing(Stamp("two", here), present)
+    assert pictured(vault) == set("abdz")
+    assert {item["photo_id"] for item in vault.review_queue()} == set("abcdez")
+    assert not vault.review_sheet_path.exists()
+
+
+def test_pictures_that_a_killed_run_should_have_deleted_are_deleted_by_the_next(vault):
+    vault.update_ledger([{**row("file:///photos/a", photo_id="a"), "source": "file:///photos"}])
+    vault.mark_missing(Stamp("two", "file:///photos"), [])
+    with_pictures(vault, "a")
+    vault.mark_missing(Stamp("three", "file:///photos"), [])
+    assert pictured(vault) == set()
+
+
+def test_when_nothing_is_missing_every_picture_and_the_sheet_stay(vault):
+    vault.update_ledger([{**row("file:///photos/a", photo_id="a"), "source": "file:///photos"}])
+    with_pictures(vault, "a")
+    vault.review_sheet_path.write_text("faces", encoding="utf-8")
+    vault.mark_missing(Stamp("two", "file:///photos"), [PhotoRecord(photo_id="a", source_uri="file:///photos/a")])
+    assert pictured(vault) == {"a"}
+    assert vault.review_sheet_path.exists()
+
+
+def test_a_photo_that_is_withdrawn_has_no_picture_any_more(vault):
+    published = {"status": "released", "reason": "", "version": "v0001"}
+    vault.update_ledger({**row(f"file:///{name}", photo_id=name), **published} for name in "ab")
+    vault.update_ledger([row("file:///c", photo_id="c")])
+    with_pictures(vault, *"abc")
+    vault.note_withdrawal("v0001", "now", {"b": "v0002/data/photos/b.jpg"})
+    assert pictured(vault) == {"b", "c"}
+
+
 # noted releases
 
 
@@ -329,7 +446,7 @@ def test_a_face_at_another_place_is_queued_although_its_name_was_decided(vault: 
         "photo_id": "p",
         "face_id": "f0000",
         "run_id": "r",
-        "reason": "score_between_thresholds",
+        "reasons": ["score_between_thresholds"],
         "score": 0.3,
         "detectors": ["retinaface"],
         "x": 10.0,

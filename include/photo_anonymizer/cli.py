@@ -67,7 +67,11 @@ def _parser() -> argparse.ArgumentParser:
 
     queue = commands.add_parser("review", help="doubtful faces that wait, or a decision about one")
     _dataset_arguments(queue)
-    queue.add_argument("--decide", nargs=3, metavar=("PHOTO_ID", "FACE_ID", "VERDICT"), help="face or not_a_face")
+    wanted = queue.add_mutually_exclusive_group()
+    wanted.add_argument("--decide", nargs=3, metavar=("PHOTO_ID", "FACE_ID", "VERDICT"), help="face or not_a_face")
+    wanted.add_argument(
+        "--sheet", nargs="?", const="", metavar="FILE.html", help="one page with all of them (default: in the vault)"
+    )
     queue.set_defaults(command=_review)
 
     listed = commands.add_parser("versions", help="published versions; which hold photos that are gone at the source")
@@ -138,16 +142,34 @@ def _known_dataset(arguments: argparse.Namespace) -> RunConfig:
 
 
 def _review(arguments: argparse.Namespace) -> int:
-    vault = Vault.of(_known_dataset(arguments))
+    config = _known_dataset(arguments)
+    vault = Vault.of(config)
     if arguments.decide:
-        review.decide(vault, *arguments.decide)
-        print("recorded; the next run follows it")
+        return _decide(config, vault, arguments.decide)
+    if arguments.sheet is not None:
+        from photo_anonymizer.review_sheet import write_sheet
+
+        print(f"sheet: {write_sheet(config, Path(arguments.sheet) if arguments.sheet else None)}")
+        print("it shows clear faces: keep it to yourself, and delete it when you are done")
         return EXIT_DONE
-    waiting = [row for row in vault.review_queue() if not row["decision"]]
-    for row in waiting:
-        place = f"{row['x']:.0f},{row['y']:.0f} {row['width']:.0f}×{row['height']:.0f} px"
-        print(f"{row['photo_id']} {row['face_id']} {place} score {row['score']:.2f}")
-    print(f"{len(waiting)} faces wait")
+    rows = review.waiting(vault)
+    for row in rows:
+        reasons = ",".join(row["reasons"]) or "unknown"
+        picture = str(vault.path / row["picture"]) if row["picture"] else "no picture"
+        place = f"{row['width']:.0f}×{row['height']:.0f} px at {row['x']:.0f},{row['y']:.0f}"
+        print(f"{row['photo_id']} {row['face_id']}  {reasons}  score {row['score']:.2f}  {place}  {picture}")
+    print(f"{len(rows)} faces wait")
+    return EXIT_DONE
+
+
+def _decide(config: RunConfig, vault: Vault, decision: Sequence[str]) -> int:
+    shown = vault.review_sheet_path.is_file()
+    review.decide(vault, *decision)
+    if shown:
+        from photo_anonymizer.review_sheet import write_sheet
+
+        write_sheet(config)  # the reviewer works with it: without the face that was just decided
+    print("recorded; the next run follows it")
     return EXIT_DONE
 
 

@@ -121,57 +121,62 @@ class DetectionConfig(_Section):
         "onnxruntime",
         description="Runtime of the RetinaFace network. Both give the same boxes; TensorFlow starts slower.",
     )
+    effort: Literal["fast", "balanced", "thorough"] = Field(
+        "balanced",
+        description="How hard is looked: fast for first drafts, balanced finds faces that somebody could recognise, "
+        "thorough also tiny ones, in several sizes, mirrored and turned, at about ten times the time.",
+    )
     accept_score: float = Field(
-        0.5, gt=0, le=1, description="At and above this score a detection is a face beyond doubt."
+        0.8, gt=0, le=1, description="From this probability on a finding is a face beyond doubt."
     )
     doubt_score: float = Field(
-        0.2,
+        0.35,
         gt=0,
         le=1,
-        description="Between this and the upper score a detection is anonymized too, and reviewed.",
+        description="Between this probability and the upper one a finding is anonymized too, and reviewed.",
     )
-    long_side_px: int = Field(
-        1280,
+    long_side_px: int | None = Field(
+        None,
         ge=320,
         le=4096,
         multiple_of=32,
-        description="Photos are scaled so that their long side is this (pixels).",
+        description="Photos are scaled so that their long side is this (pixels). Empty: what the effort says.",
     )
-    max_enlargement: float = Field(
-        2.5,
+    max_enlargement: float | None = Field(
+        None,
         ge=1,
         le=8,
-        description="Small photos are enlarged at most so many times before faces are looked for.",
+        description="Small photos are enlarged at most so many times before faces are looked for. Empty: by effort.",
     )
-    smallest_face_px: int = Field(
-        24,
+    smallest_face_px: int | None = Field(
+        None,
         ge=8,
         le=1000,
         description="Faces from this height on must reach the network at a size that it sees: large photos are "
-        "searched in tiles too (pixels). Smaller means more tiles and more time.",
+        "searched in tiles too (pixels). Smaller means more tiles and more time. Empty: by effort.",
     )
-    coarse_side_px: int = Field(
-        512,
-        ge=256,
-        le=1024,
-        multiple_of=32,
-        description="Second, coarser pass for photos that a face may fill (pixels); see coarse_from_px.",
-    )
-    coarse_from_px: int = Field(
-        1000,
-        ge=256,
-        le=100000,
-        description="Photos with a long side from here on get the coarser pass as well (pixels).",
+    min_recognisable_px: int = Field(
+        10,
+        ge=1,
+        le=100,
+        description="Doubtful faces below this height are anonymized, but do not hold a photo: nobody could be "
+        "recognised by them (pixels).",
     )
     uncertain: Literal["release", "hold"] = Field(
         "release",
         description="Photos with a doubtful (and anonymized) face: publish meanwhile, or hold until somebody decides.",
     )
     person_without_face: Literal["hold", "release"] = Field(
-        "hold", description="Photos that show a person in whom no face was found."
+        "hold",
+        description="Photos that show a person with no face near the head: hold them, or release them because backs of "
+        "heads are fine.",
     )
     person_score: float = Field(
-        0.25, gt=0, le=1, description="From this score on the person model's finding counts as a person."
+        0.2,
+        gt=0,
+        le=1,
+        description="From this score on a body without a face counts as a person. Lower finds more of them, and holds "
+        "more photos without anybody.",
     )
     max_faces: int = Field(5000, ge=1, le=100000, description="Photos with more faces than this are held.")
 

@@ -6,7 +6,7 @@ import hashlib
 import hmac
 import json
 import secrets
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from heapq import merge
@@ -50,16 +50,22 @@ REVIEW_SCHEMA = pa.schema(
         ("photo_id", pa.string()),
         ("face_id", pa.string()),
         ("run_id", pa.string()),
-        ("reason", pa.string()),
+        ("reasons", pa.list_(pa.string())),
         ("score", pa.float64()),
         ("detectors", pa.list_(pa.string())),
+        ("scores", pa.map_(pa.string(), pa.float64())),
+        ("mesh_logit", pa.float64()),
         ("x", pa.float64()),
         ("y", pa.float64()),
         ("width", pa.float64()),
         ("height", pa.float64()),
+        ("picture", pa.string()),
         ("decision", pa.string()),
     ]
 )
+"""A face that waits or was decided: reasons and scores as in :class:`~photo_anonymizer.model.face.Face`, its box in
+pixels of the upright photo, and the picture of it, relative to the vault, empty when there is none."""
+REVIEW_PICTURES = "review"
 ID_HEX_DIGITS = 32
 _ROWS = 1_000
 """Rows of the ledger that are in memory at once, and in a row group of its file."""
@@ -92,6 +98,11 @@ class Vault:
     def review_path(self) -> Path:
         """Faces that wait for a person's decision, and the decisions."""
         return self.path / "review.parquet"
+
+    @property
+    def review_sheet_path(self) -> Path:
+        """All faces that wait on one page, as far as somebody asked for it. Gone as soon as the queue changes."""
+        return self.path / "review.html"
 
     def private_folder(self, run_name: str) -> Path:
         """Private details of one run's attacks."""
@@ -141,6 +152,8 @@ class Vault:
             known = read_json(path) if path.is_file() else {}
             write_json(path, {**known, version: {**known.get(version, {}), "withdrawn": time}})
             self._write_ledger(_withdrawn(row, version, elsewhere) for row in self._sorted_ledger())
+            rows = self.iter_ledger("photo_id", "reason")
+            self._forget_pictures_of({row["photo_id"] for row in rows if row["reason"] == Reason.WITHDRAWN})
 
     def noted_releases(self) -> dict[str, dict[str, Any]]:
         """The audit heads of all releases, by version; of a withdrawn one also when that happened."""
@@ -243,60 +256,111 @@ class Vault:
         """Writes down which pictures of the stamp's source are gone, and returns how many photos that are.
 
         What lies in a folder or archive that could not be read this time is not called gone: nobody knows. A photo
-        that is there under another name is not counted. Done again by the same run, it returns the same.
+        that is there under another name is not counted. Done again by the same run, it returns the same. What reviewers
+        were to see of a picture that is gone is deleted.
 
         :param present: every picture that the run found at its source, those that ingest stopped included.
         """
-        reasons, ids, missing, gone = (DiskMap(self.path) for _ in range(4))
+        reasons, ids, missing, gone, erased = (DiskMap(self.path) for _ in range(5))
         for record in present:
             reasons.put([(record.source_uri, record.reason and str(record.reason))])
             ids.add(record.photo_id)
         with self.locked():
             for row in self.iter_ledger():
                 uri = row["source_uri"]
-                if row["reason"] == _DELETED or uri in reasons or not _belongs(uri, row["source"], stamp.source):
+                if not _belongs(uri, row["source"], stamp.source):
                     continue
-                _mark_missing(row, _fate(uri, reasons), row["photo_id"] in ids)
+                done = row["reason"] == _DELETED or uri in reasons
+                fate = Reason.DELETED_AT_SOURCE if done else _fate(uri, reasons)
+                if fate is Reason.DELETED_AT_SOURCE and row["photo_id"] not in ids:
+                    erased.add(row["photo_id"])  # also where another picture is there under its name
+                if done:
+                    continue
+                _mark_missing(row, fate, row["photo_id"] in ids)
                 row.update(run_id=stamp.run_id, updated_at=stamp.time)
                 missing.put([(uri, row)])
             self._merge(missing)
             for row in self.iter_ledger("photo_id", "run_id", "reason"):
                 if (row["run_id"], row["reason"]) == (stamp.run_id, _DELETED) and row["photo_id"] not in ids:
                     gone.add(row["photo_id"])
+            self._forget_pictures_of(erased)
         return len(gone)
 
     # review queue
 
     def review_queue(self) -> list[dict[str, Any]]:
         """All rows of the review queue; ``decision`` is empty while a face waits."""
-        return _read(self.review_path, REVIEW_SCHEMA)
+        return [_queued(row) for row in _iter_rows(self.review_path, [*REVIEW_SCHEMA.names, _REASON_OF_OLD])]
 
-    def queue_for_review(self, rows: Sequence[dict[str, Any]]) -> None:
-        """Adds faces to the queue.
+    def queue_for_review(
+        self,
+        rows: Sequence[Mapping[str, Any]],
+        pictures: Mapping[tuple[str, str], bytes] | None = None,
+        looked_at: Collection[str] = (),
+    ) -> None:
+        """Replaces what waits of some photos by what is doubtful in them now.
 
         What was decided about a place stays. Should a later detector give the same ``face_id`` to another place, that
         face is queued under a name of its own, so that no face goes unreviewed and no verdict moves.
+
+        :param pictures: (photo_id, face_id) → JPEG for the reviewer.
+        :param looked_at: ids of photos; those of ``rows`` are among them anyway.
         """
+        replaced = {*looked_at, *(row["photo_id"] for row in rows)}
         with self.locked():
-            merged = {(row["photo_id"], row["face_id"]): row for row in self.review_queue()}
+            before = self.review_queue()
+            merged = {_key(row): row for row in before if row["decision"] or row["photo_id"] not in replaced}
             for row in rows:
                 face_id = row["face_id"]
                 while (known := merged.get((row["photo_id"], face_id))) and known["decision"] and not _near(known, row):
                     face_id += "+"
                 if not (known and known["decision"]):
-                    merged[row["photo_id"], face_id] = {**row, "face_id": face_id}
-            _write(self.review_path, list(merged.values()), REVIEW_SCHEMA)
+                    picture = self._keep_picture(row["photo_id"], face_id, (pictures or {}).get(_key(row)))
+                    merged[row["photo_id"], face_id] = {**_queued(row), "face_id": face_id, "picture": picture}
+            if before or merged:
+                self._write_queue(list(merged.values()))
 
     def record_decision(self, photo_id: str, face_id: str, decision: str) -> bool:
-        """Writes a decision beside a queued face; False when no such face is on the queue."""
+        """Writes a decision beside a queued face, whose picture is deleted; False when no such face is on the queue."""
         with self.locked():
             rows = self.review_queue()
-            chosen = [row for row in rows if (row["photo_id"], row["face_id"]) == (photo_id, face_id)]
+            chosen = [row for row in rows if _key(row) == (photo_id, face_id)]
             for row in chosen:
-                row["decision"] = decision
+                row.update(decision=decision, picture="")
             if chosen:
-                _write(self.review_path, rows, REVIEW_SCHEMA)
+                self._write_queue(rows)
         return bool(chosen)
+
+    def _write_queue(self, rows: Sequence[dict[str, Any]]) -> None:
+        """Deletes the sheet and every picture that no row names, those of a killed task too, and writes the queue."""
+        self.review_sheet_path.unlink(missing_ok=True)
+        wanted = {row["picture"] for row in rows}
+        for path in self._pictures():
+            if f"{REVIEW_PICTURES}/{path.name}" not in wanted:
+                path.unlink(missing_ok=True)
+        # A column of maps takes pairs.
+        _write(self.review_path, [{**row, "scores": list(row["scores"].items())} for row in rows], REVIEW_SCHEMA)
+
+    def _keep_picture(self, photo_id: str, face_id: str, jpeg: bytes | None) -> str:
+        """Writes the picture of a face and returns where it is, relative to the vault; nothing to write: empty."""
+        if jpeg is None:
+            return ""
+        folder = self.path / REVIEW_PICTURES
+        folder.mkdir(mode=0o700, exist_ok=True)
+        name = f"{photo_id}_{face_id}.jpg"
+        write_bytes(folder / name, jpeg, 0o600)
+        return f"{REVIEW_PICTURES}/{name}"
+
+    def _forget_pictures_of(self, photo_ids: set[str] | DiskMap) -> None:
+        """Deletes what reviewers would see of some photos. Their faces stay on the queue, should the photos be back."""
+        for path in self._pictures():
+            if path.name.partition("_")[0] in photo_ids:
+                self.review_sheet_path.unlink(missing_ok=True)
+                path.unlink(missing_ok=True)
+
+    def _pictures(self) -> list[Path]:
+        folder = self.path / REVIEW_PICTURES
+        return list(folder.iterdir()) if folder.is_dir() else []
 
 
 def photo_id_of(key: bytes, digest: bytes, frame: int = 0) -> str:
@@ -332,7 +396,24 @@ def ledger_row(
     }
 
 
-def _near(a: dict[str, Any], b: dict[str, Any]) -> bool:
+_REASON_OF_OLD = "reason"
+"""Column of the review queue before a face could have several."""
+_UNKNOWN: dict[str, Any] = {"reasons": [], "scores": {}, "mesh_logit": None, "picture": ""}
+"""What an older queue does not say about a face."""
+
+
+def _queued(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row of the review queue with today's columns."""
+    known = {**_UNKNOWN, **row}
+    reason = known.pop(_REASON_OF_OLD, "")
+    return {**known, "reasons": known["reasons"] or ([reason] if reason else []), "scores": dict(known["scores"])}
+
+
+def _key(row: Mapping[str, Any]) -> tuple[str, str]:
+    return row["photo_id"], row["face_id"]
+
+
+def _near(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:
     """Do two rows of the queue speak of the same place?"""
     return bool(abs(a["x"] - b["x"]) <= b["width"] / 2 and abs(a["y"] - b["y"]) <= b["height"] / 2)
 
@@ -392,10 +473,6 @@ def _replaced(row: dict[str, Any], stamp: dict[str, Any]) -> dict[str, Any]:
         "run_id": stamp["run_id"],
         "updated_at": stamp["updated_at"],
     }
-
-
-def _read(path: Path, schema: pa.Schema) -> list[dict[str, Any]]:
-    return list(_iter_rows(path, schema.names))
 
 
 def _iter_rows(path: Path, columns: Sequence[str]) -> Iterator[dict[str, Any]]:

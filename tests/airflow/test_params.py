@@ -75,7 +75,7 @@ def test_a_choice_is_a_dropdown(name: str, choices: list[str]) -> None:
     [
         ("workers", {"type": "integer", "minimum": 1, "maximum": 64}),
         ("detection__doubt_score", {"type": "number", "exclusiveMinimum": 0, "maximum": 1}),
-        ("detection__long_side_px", {"type": "integer", "minimum": 320, "maximum": 4096, "multipleOf": 32}),
+        ("detection__long_side_px", {"type": ["integer", "null"], "minimum": 320, "maximum": 4096, "multipleOf": 32}),
         ("source", {"type": "string", "minLength": 1}),
         ("mask__colour", {"type": "string", "pattern": "^#[0-9a-fA-F]{6}$"}),
     ],

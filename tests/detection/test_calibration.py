@@ -19,12 +19,15 @@ from photo_anonymizer.detection.calibration import (
     ConsensusMap,
     MemberCalibration,
     ScoreMap,
+    SecondLookMap,
     fit_box,
     fit_consensus,
     fit_score,
+    fit_second_look,
     read,
     shipped,
 )
+from photo_anonymizer.detection.effort import EFFORTS
 from photo_anonymizer.detection.reliability import expected_calibration_error, reliability, reliability_svg
 from photo_anonymizer.errors import ModelError
 from photo_anonymizer.model.geometry import Box
@@ -103,6 +106,26 @@ def test_agreement_that_says_nothing_gets_no_weight() -> None:
     assert fit_consensus(seen, 2, faces).support == 0
 
 
+def test_a_second_look_that_tells_faces_apart_is_learnt_and_never_inverted() -> None:
+    seen = [(0.6, 8.0)] * 90 + [(0.6, -8.0)] * 90
+    faces = [True] * 85 + [False] * 5 + [True] * 15 + [False] * 75
+    assert fit_second_look(seen, faces).probability(0.6, 8) > 0.9
+    assert fit_second_look(seen, [not face for face in faces]).confirms == 0
+
+
+def test_a_second_look_that_denies_a_face_leaves_its_probability() -> None:
+    assert SecondLookMap(confirms=0.5).probability(0.6, -8) == pytest.approx(0.6)
+
+
+@given(scores, st.floats(-50, 50), scores, st.floats(-50, 50))
+def test_a_second_look_that_sees_more_never_lowers_the_probability(
+    before: float, logit: float, other: float, other_logit: float
+) -> None:
+    fitted = SecondLookMap(confirms=0.3)
+    low = fitted.probability(min(before, other), min(logit, other_logit))
+    assert min(before, other) <= low <= fitted.probability(max(before, other), max(logit, other_logit)) <= 1
+
+
 def test_a_members_box_convention_is_found_in_spite_of_wrong_pairs() -> None:
     truth = BoxMap(shift_x=0.05, shift_y=-0.1, scale_x=1.2, scale_y=1.5)
     boxes = [Box(x0=x, y0=2 * x, x1=x + 20 + x / 3, y1=2 * x + 30) for x in range(40)]
@@ -123,9 +146,11 @@ def test_a_member_nobody_measured_is_taken_at_its_word() -> None:
     assert unknown.box.apply(Box(x0=1, y0=2, x1=3, y1=4)) == Box(x0=1, y0=2, x1=3, y1=4)
 
 
-def test_the_shipped_calibration_says_what_it_was_fitted_on() -> None:
-    known = shipped()
+@pytest.mark.parametrize("effort", sorted(EFFORTS))
+def test_the_shipped_calibration_says_what_it_was_fitted_on(effort: str) -> None:
+    known = shipped(effort)
     assert known.fitted is not None
+    assert known.fitted.effort == effort
     assert known.fitted.photos >= 5
     assert known.error is not None
     assert known.error < 0.1

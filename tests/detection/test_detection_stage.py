@@ -1,4 +1,4 @@
-"""One detector's scores are judged as they are; what several saw is merged and judged by its probability."""
+"""Which detectors look, what somebody marked, and what is refused before the first photo."""
 
 from __future__ import annotations
 
@@ -8,72 +8,25 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from photo_anonymizer.config import DetectionConfig, load_config
-from photo_anonymizer.detection import DETECTORS
+from faces import face
+from photo_anonymizer.config import DetectionConfig, RunConfig, load_config
+from photo_anonymizer.detection import DETECTORS, RUNTIMES, stage
+from photo_anonymizer.detection.persons import Person
 from photo_anonymizer.detection.protocol import Detection
-from photo_anonymizer.detection.stage import RAW_FLOOR, check_detectors, find_faces, with_given
-from photo_anonymizer.errors import ConfigError, ModelError
-from photo_anonymizer.model.face import Landmarks, estimated_landmarks
+from photo_anonymizer.detection.stage import RAW_FLOOR, check_detectors, with_given
+from photo_anonymizer.errors import ConfigError, GateRefusedError, ModelError
 from photo_anonymizer.model.geometry import Box
 from photo_anonymizer.provenance import run_basis
 from photo_anonymizer.release import tables
 from photo_anonymizer.stages import run_all
+from photo_anonymizer.vault import Vault
 from pipeline_run import small_config
 
 PICTURE = np.zeros((200, 300, 3), np.uint8)
 HERE, THERE = Box(x0=20, y0=20, x1=60, y1=70), Box(x0=200, y0=100, x1=240, y1=150)
 
 
-class Sees:
-    """A detector that always sees the same."""
-
-    def __init__(self, name: str, *seen: tuple[Box, float], landmarks: Landmarks | None = None) -> None:
-        self.name = name
-        self._seen = [Detection(box, landmarks, score) for box, score in seen]
-
-    def detect(self, rgb: np.ndarray) -> list[Detection]:
-        return list(self._seen)
-
-
-def test_one_detector_is_taken_at_its_word() -> None:
-    config = DetectionConfig(accept_score=0.5, doubt_score=0.2)
-    faces = find_faces(PICTURE, [Sees("retinaface", (HERE, 0.9), (THERE, 0.3))], config)
-    assert [(face.score, face.band, face.detectors) for face in faces] == [
-        (0.9, "accept", ("retinaface",)),
-        (0.3, "doubt", ("retinaface",)),
-    ]
-
-
-def test_what_two_detectors_see_in_one_place_is_one_face_of_both() -> None:
-    both = [Sees("retinaface", (HERE, 0.99)), Sees("mtcnn", (HERE, 0.99))]
-    (face,) = find_faces(PICTURE, both, DetectionConfig())
-    assert set(face.detectors) == {"retinaface", "mtcnn"}
-    assert face.band == "accept"
-
-
-@pytest.mark.parametrize("seeing", ["retinaface", "mtcnn"])
-def test_a_face_that_only_one_of_them_sees_is_kept(seeing: str) -> None:
-    members = [Sees(name, (HERE, 0.99)) if name == seeing else Sees(name) for name in ("retinaface", "mtcnn")]
-    (face,) = find_faces(PICTURE, members, DetectionConfig())
-    assert face.detectors == (seeing,)
-
-
-def test_a_merged_face_below_the_lower_threshold_is_dropped() -> None:
-    members = [Sees("retinaface", (HERE, 0.051)), Sees("mtcnn")]
-    assert find_faces(PICTURE, members, DetectionConfig(doubt_score=0.4)) == ()
-    assert len(find_faces(PICTURE, members, DetectionConfig(doubt_score=0.01))) == 1
-
-
-def test_a_box_outside_the_picture_is_no_face() -> None:
-    outside = Box(x0=400, y0=20, x1=440, y1=70)
-    assert find_faces(PICTURE, [Sees("retinaface", (outside, 0.99)), Sees("mtcnn")], DetectionConfig()) == ()
-
-
-def test_a_face_without_landmarks_is_given_those_of_an_upright_one() -> None:
-    (face,) = find_faces(PICTURE, [Sees("dlib_cnn", (HERE, 0.9))], DetectionConfig())
-    assert face.landmarks == estimated_landmarks(HERE)
-    assert face.landmarks.left_eye[0] < face.landmarks.nose[0] < face.landmarks.right_eye[0]
-    assert face.landmarks.left_eye[1] < face.landmarks.nose[1] < face.landmarks.left_mouth[1] < HERE.y1
+HERE, THERE = Box(x0=20, y0=20, x1=60, y1=70), Box(x0=200, y0=100, x1=240, y1=150)
 
 
 def test_detectors_are_named_once_each_in_order() -> None:
@@ -91,8 +44,19 @@ def test_an_unknown_detector_is_refused_before_the_first_photo_and_the_known_are
         check_detectors(DetectionConfig(detectors="eigenface"))
 
 
+@pytest.mark.parametrize("name", sorted(set(DETECTORS) - {"yunet", "user_onnx"}))
+def test_a_missing_runtime_is_said_before_the_first_photo(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("photo_anonymizer.detection.stage.find_spec", lambda _: None)
+    with pytest.raises(ConfigError, match=RUNTIMES[name][1]):
+        check_detectors(DetectionConfig(detectors=name))
+
+
+def test_every_detector_says_what_it_runs_on() -> None:
+    assert set(RUNTIMES) == set(DETECTORS)
+
+
 def test_what_somebody_marked_is_a_face_beyond_doubt() -> None:
-    faces = find_faces(PICTURE, [Sees("retinaface", (HERE, 0.3))], DetectionConfig())
+    faces = [face(HERE.x0, HERE.y0, HERE.width, HERE.height, score=0.3)]
     with_both = with_given(faces, [Detection(HERE, None, 1.0), Detection(THERE, None, 1.0)])
     assert [(face.face_id, face.band, face.detectors) for face in with_both] == [
         ("f0000", "accept", ("retinaface", "given_boxes")),
@@ -140,6 +104,63 @@ def test_a_model_file_of_the_user_s_is_described_in_a_file(tmp_path: Path) -> No
     (tmp_path / "yunet.yaml").write_text("path: net.onnx\n", encoding="utf-8")
     with pytest.raises(ConfigError, match="licence, sha256"):
         check_detectors(DetectionConfig(detectors="yunet", yunet_model=str(tmp_path / "yunet.yaml")))
+
+
+class TestPersonsWithoutAFace:
+    """A person model that always sees one turned head beside whatever faces there are."""
+
+    @pytest.fixture
+    def asked(self, monkeypatch) -> list[list[Box]]:
+        """The faces with which the person model was asked, one list a photo."""
+        asked: list[list[Box]] = []
+
+        def one_turned_head(rgb: np.ndarray, faces: list[Box]) -> tuple[Person, ...]:
+            asked.append(faces)
+            return Person(HERE, (0.0, -1.0), 0.6), Person(THERE, (0.0, -1.0), 0.1)
+
+        monkeypatch.setattr(stage, "persons", one_turned_head)
+        return asked
+
+    @staticmethod
+    def portrait_row(config: RunConfig) -> dict[str, str]:
+        return next(row for row in Vault.of(config).ledger() if row["source_uri"].endswith("Bert.png"))
+
+    def test_beside_a_found_face_they_hold_the_photo_and_are_counted(self, tmp_path: Path, asked) -> None:
+        config = small_config(tmp_path)
+        with pytest.raises(GateRefusedError, match="nothing to judge"):
+            run_all(config, "one")
+        row = self.portrait_row(config)
+        assert (row["status"], row["reason"]) == ("held", "person_without_face")
+        assert row["detail"] == "1 without a face"
+        assert sorted(len(faces) for faces in asked) == [0, 1, 1]
+
+    def test_below_the_configured_score_they_do_not(self, tmp_path: Path, asked) -> None:
+        config = small_config(tmp_path, detection={"person_score": 0.61})
+        run_all(config, "one")
+        assert self.portrait_row(config)["status"] == "released"
+        assert len(asked) == 3
+
+    @pytest.mark.parametrize(
+        ("band", "mesh_logit", "seen"),
+        [("accept", -9.0, True), ("doubt", None, True), ("doubt", 4.0, True), ("doubt", -4.0, False)],
+    )
+    def test_a_doubtful_face_that_the_mesh_denies_is_nobodys_head(
+        self, band: str, mesh_logit: float | None, seen: bool
+    ) -> None:
+        somebody = face(10, 10, 40, 50).model_copy(update={"band": band, "mesh_logit": mesh_logit})
+        assert stage._is_seen(somebody) is seen
+
+    def test_where_backs_of_heads_are_fine_nobody_asks(self, tmp_path: Path, asked) -> None:
+        config = small_config(tmp_path, detection={"person_without_face": "release"})
+        run_all(config, "one")
+        assert self.portrait_row(config)["status"] == "released"
+        assert asked == []
+
+    def test_marked_faces_are_faces_too(self, tmp_path: Path, asked) -> None:
+        marked = tmp_path / "marked.csv"
+        marked.write_text("file,x,y,width,height\nrocket.jpg,100,100,40,50\n", encoding="utf-8")
+        run_all(small_config(tmp_path, detection={"given_boxes": str(marked), "person_score": 0.61}), "one")
+        assert [Box(x0=100, y0=100, x1=140, y1=150)] in asked
 
 
 @pytest.mark.parametrize("name", sorted(set(DETECTORS) - {"yunet", "user_onnx"}))

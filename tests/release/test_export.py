@@ -101,7 +101,7 @@ def test_the_run_is_recorded_with_models_hashes_and_licences(release: Path) -> N
     }  # fmt: skip
     assert about["consent"] == {}
     assert all(len(model["sha256"]) == 64 and model["licence"] for model in about["models"])
-    assert about["configuration"]["detection"]["accept_score"] == 0.5
+    assert about["configuration"]["detection"]["accept_score"] == 0.8
     evidence = json.loads((release / "data" / "qa.json").read_text())
     assert evidence["published"]["linked"] == {**evidence["published"]["linked"], "n": 2, "hits": 0}
     assert evidence["published"]["linked"]["high"] > 0.5  # two faces prove little, and it says so

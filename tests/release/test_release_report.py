@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,15 +13,19 @@ import cv2
 import numpy as np
 import pytest
 
+from faces import face
 from photo_anonymizer import weights
-from photo_anonymizer.config import RunConfig
+from photo_anonymizer.config import DetectionConfig, RunConfig
+from photo_anonymizer.detection.doubt import band_of
 from photo_anonymizer.errors import PhotoError
 from photo_anonymizer.gate.aggregates import Aggregates
 from photo_anonymizer.gate.suite import Finding, Verdict, expectations
-from photo_anonymizer.model.record import Reason
+from photo_anonymizer.model.face import Doubt
+from photo_anonymizer.model.record import PhotoRecord, Reason
 from photo_anonymizer.reid.measure import Attack, measure
 from photo_anonymizer.reid.stage import FacePairs
 from photo_anonymizer.reid.statistics import clopper_pearson
+from photo_anonymizer.release.detected import detection_evidence
 from photo_anonymizer.release.report import (
     EXPLANATIONS,
     check_rows,
@@ -97,8 +102,18 @@ def evidence_of(before: Attack, after: Attack, verdict: Verdict, released: int, 
         "bounds": {"max_linked_rate": 0.0, "max_rank1_excess": 0.05},
         "gate": verdict.model_dump(mode="json"),
         "kept_faces": {"region": 0, "person": 0, "rule": {}},
+        "detection": detection_evidence(DetectionConfig(), photos_with(*[()] * faces)),
         "carried_over": {"photos": 0, "faces": 0, "attacked_in": {}, "attacks": {}},
     }
+
+
+def photos_with(*doubts: tuple[Doubt, ...]) -> list[PhotoRecord]:
+    """A photo for every face with these doubts; only smallness leaves it beyond doubt."""
+    faces = [
+        face(0, 0, 30, 40).model_copy(update={"doubts": each, "band": band_of(each), "face_id": "secret"})
+        for each in doubts
+    ]
+    return [PhotoRecord(photo_id="secret", source_uri="file:///secret.jpg", faces=(one,)) for one in faces]
 
 
 def about_of(config: RunConfig, released: int, faces: int) -> dict[str, Any]:
@@ -159,6 +174,7 @@ def report(
     reasons: dict[str, int] | None = None,
     carried_over: dict[str, Any] | None = None,
     aggregates: dict[str, Any] | None = None,
+    detection: dict[str, Any] | None = None,
     **changes: Any,
 ) -> str:
     config = RunConfig(source="/secret/source", out="/secret/out", dataset="street-fair", method="pixelate")
@@ -167,6 +183,7 @@ def report(
     evidence = evidence_of(before, after, verdict_of(config), len(rows), faces)
     evidence["carried_over"] = carried_over or evidence["carried_over"]
     evidence["aggregates"].update(aggregates or {})
+    evidence["detection"] = detection or evidence["detection"]
     write_report(folder, about, evidence, rows, REASONS if reasons is None else reasons, most)
     return (folder / "report.html").read_text(encoding="utf-8")
 
@@ -233,7 +250,7 @@ def test_zero_faces_are_not_measured(tmp_path: Path) -> None:
     assert "Match rate: not measured" in text
     assert "0 of 0" not in text
     assert "0 %" not in text.replace("100 %", "").replace("more than 0 %", "")
-    assert "<svg" not in html
+    assert "Distances between faces" not in html
     assert "changed" not in words(html.split("What it did not establish")[0].split("What this run established")[1])
 
 
@@ -426,3 +443,68 @@ def test_no_reader_is_praised_for_a_file_in_which_one_of_them_found_something(tm
     found = {"second_reader": "exiftool 13.0", "second_reader_residue": 1}
     rows = published(tmp_path, [1])
     assert "found nothing but pixels" not in words(report(tmp_path, rows, attack(0), attack(0), aggregates=found))
+
+
+# how faces were found
+
+BETWEEN, MESH, DETECTORS, TINY = Doubt
+
+
+def found(tmp_path: Path, *doubts: tuple[Doubt, ...], **calibration: Any) -> str:
+    detection = detection_evidence(DetectionConfig(), photos_with(*doubts))
+    detection["calibration"].update(calibration)
+    after = attack(max(1, len(doubts)))
+    text = words(report(tmp_path, published(tmp_path, [len(doubts)]), after, after, detection=detection))
+    return text[text.index("How the faces were found") : text.index("What is not in the release")]
+
+
+def test_doubtful_faces_are_counted_by_reason(tmp_path: Path) -> None:
+    text = found(tmp_path, (), (TINY,), (BETWEEN,), (BETWEEN, DETECTORS, TINY))
+    assert "Of 4 faces in the photos that are new in this version, 2 are beyond doubt and 2 are doubtful" in text
+    assert f"score_between_thresholds 2 {BETWEEN.meaning}" in text
+    assert f"detectors_disagree 1 {DETECTORS.meaning}" in text
+    assert f"below_recognisable_size 1 {TINY.meaning}" in text
+    assert "second_look_disagrees" not in text
+
+
+@pytest.mark.parametrize(("faces", "said"), [(1, "The face in the photos"), (3, "All 3 faces in the photos")])
+def test_where_nothing_was_doubtful_there_is_no_table(tmp_path: Path, faces: int, said: str) -> None:
+    text = found(tmp_path, *[()] * faces)
+    assert said in text
+    assert "beyond doubt: at or above 0.8" in text
+    assert "What it means" not in text
+
+
+def test_where_no_face_was_found_it_says_so(tmp_path: Path) -> None:
+    assert "No face was found in the photos that are new" in found(tmp_path)
+
+
+def test_the_calibration_is_drawn_with_its_error_and_where_it_comes_from(tmp_path: Path) -> None:
+    table = [{"count": 30, "probability": 0.4, "faces": 0.5}, {"count": 10, "probability": 0.9, "faces": 0.9}]
+    measured = {"reliability": table, "expected_calibration_error": 0.075, "photos": 61, "faces": 1234, "folds": 7}
+    text = found(tmp_path, (), **measured)
+    assert "What the probabilities of faces are worth" in text  # the drawing's title
+    assert "30 candidates: 0.40 promised, 0.50 are faces" in text
+    assert "On 61 photos in which people had marked 1,234 faces" in text
+    assert "differ by 7.5 percentage points on average" in text
+    assert "(7 parts)" in text
+    assert "not on the photos of this release, with what retinaface" in text
+
+
+@pytest.mark.parametrize("missing", [{"reliability": []}, {"photos": None}])
+def test_a_calibration_that_was_never_measured_is_not_drawn(tmp_path: Path, missing: dict[str, Any]) -> None:
+    text = found(tmp_path, (), **missing)
+    assert "Not measured" in text
+    assert "on average" not in text
+
+
+def test_detectors_without_a_calibration_are_named(tmp_path: Path) -> None:
+    assert "yunet was not calibrated: its scores are taken at their word" in found(tmp_path, (), uncalibrated=["yunet"])
+
+
+def test_of_detection_only_numbers_leave() -> None:
+    evidence = detection_evidence(DetectionConfig(detectors="retinaface,user_onnx"), photos_with((), (BETWEEN, MESH)))
+    assert "secret" not in json.dumps(evidence)
+    assert (evidence["faces"], evidence["beyond_doubt"], evidence["doubtful"]) == (2, 1, 1)
+    assert evidence["reasons"] == {str(BETWEEN): 1, str(MESH): 1, str(DETECTORS): 0, str(TINY): 0}
+    assert evidence["calibration"]["uncalibrated"] == ["user_onnx"]

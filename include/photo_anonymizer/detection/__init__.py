@@ -18,3 +18,15 @@ DETECTORS = Registry(
 )
 USERS_OWN = frozenset({"yunet", "user_onnx"})
 """Detectors whose network the user brings."""
+RUNTIMES = {
+    "retinaface": ("onnxruntime", "onnxruntime"),
+    "mediapipe_full_range": ("ai_edge_litert", "ai-edge-litert"),
+    "mediapipe_short_range": ("ai_edge_litert", "ai-edge-litert"),
+    "mtcnn": ("onnxruntime", "onnxruntime"),
+    "dlib_hog": ("_dlib_pybind11", "dlib-bin"),
+    "dlib_cnn": ("_dlib_pybind11", "dlib-bin"),
+    "yunet": ("cv2", "opencv-python-headless"),
+    "user_onnx": ("onnxruntime", "onnxruntime"),
+}
+"""Detector → the module that runs its network and the package that brings it: imported only when it looks, and asked
+for before the first photo."""

@@ -57,6 +57,10 @@ class MergedFace:
     score: float
     seen_by: tuple[Sighting, ...]
     """Surest first; one a member."""
+    mesh_logit: float | None = None
+    """What the face mesh says (:mod:`.second_look`); ``None``: it was not asked."""
+    score_before_mesh: float | None = None
+    """``score`` as it was before the face mesh was asked."""
 
     @property
     def detectors(self) -> tuple[str, ...]:
@@ -68,10 +72,10 @@ def merge(found: Mapping[str, Sequence[Detection]], calibration: Calibration | N
     """The faces that the members saw, each once, surest first; the order of the members does not matter.
 
     :param found: member → what it found; members that looked and found nothing belong in here too.
-    :param calibration: without one, the one that comes with the package.
+    :param calibration: without one, that of the effort ``balanced``.
     :raises ModelError: that one cannot be read.
     """
-    known = calibrations.shipped() if calibration is None else calibration
+    known = calibrations.shipped("balanced") if calibration is None else calibration
     sightings = [_sighting(name, item, known) for name, items in found.items() for item in items]
     faces = [_merged(group, len(found), known) for group in _groups(sorted(sightings, key=_rank))]
     return sorted(faces, key=lambda face: (-face.score, _rank(face.seen_by[0])))

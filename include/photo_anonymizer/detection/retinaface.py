@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import cv2
@@ -16,84 +17,116 @@ from numpy.typing import NDArray
 
 from photo_anonymizer import weights
 from photo_anonymizer.config import DetectionConfig
+from photo_anonymizer.detection.effort import effort_of
 from photo_anonymizer.detection.protocol import Detection
 from photo_anonymizer.detection.retinaface_onnx import ANCHORS, INPUT
-from photo_anonymizer.detection.rows import Rows, detections
+from photo_anonymizer.detection.rows import Rows, detection, detections
+from photo_anonymizer.detection.votes import Look, voted
 from photo_anonymizer.model.geometry import PixelBox
 from photo_anonymizer.model.pixels import Pixels
 
 STRIDE_PX = 32
 SEEN_FACE_PX = 16
 """Height from which the network finds faces reliably; of 252 faces of 16 px and more in street scenes it finds 95 %."""
+TILE_PX = 1280
+"""Long side of a tile as the network gets it."""
 LOW_CONTRAST = 64
 """Grey levels between the darkest and the brightest value of a picture below which it is stretched."""
 
 Anchors = Rows
 Network = Callable[[NDArray[np.float32]], Anchors]
+SMALLER = 0.8
+"""Where several looks vote, the whole photo is also looked at this much smaller: a fifth changes what the network sees
+and leaves tiny faces large enough."""
+VOTING_FLOOR = 0.02
+"""Score from which a finding takes part in a vote."""
+NEARLY = 0.8
+"""Tiles are left out where the whole photo is looked at nearly as large as they would be."""
 
 
 @dataclass(frozen=True)
 class View:
-    """A part of a photo and the long side, in px, at which it is looked at."""
+    """A part of a photo, the long side in px at which it is looked at, and whether in the mirror."""
 
     part: PixelBox
     long_side_px: int
+    mirrored: bool = False
 
 
 class RetinaFace:
-    """Boxes and five landmarks, at one scale; large photos coarsely and in tiles as well."""
+    """Boxes and five landmarks, in the sizes that the effort asks for; large photos coarsely and in tiles as well."""
 
     name = "retinaface"
 
     def __init__(self, config: DetectionConfig, threads: int) -> None:
-        self._config = config
+        self._lowest, self._effort = config.doubt_score, effort_of(config)
         self._network = _tensorflow(threads) if config.backend == "tensorflow" else _onnxruntime(threads)
 
     def detect(self, rgb: Pixels) -> list[Detection]:
         """See :class:`~photo_anonymizer.detection.protocol.Detector`."""
-        seen = stretched(rgb)
-        rows = np.concatenate([self._look(seen, view) for view in self.views((rgb.shape[1], rgb.shape[0]))])
-        return detections(rows)
+        seen, size_wh = stretched(rgb), (rgb.shape[1], rgb.shape[0])
+        looks = [self._look(seen, view) for view in self.views(size_wh)]
+        if self._effort.several_looks:
+            return [detection(row) for row in voted(looks, size_wh, self._lowest)]
+        return detections(np.concatenate([look.rows for look in looks]))
 
     def views(self, size_wh: tuple[int, int]) -> list[View]:
         """The parts of a photo of this size that are looked at, and how large: the whole, coarsely for faces that fill
         it, and in tiles when scaling it down would make faces of ``smallest_face_px`` too small for the network."""
-        config, long_side = self._config, max(size_wh)
+        effort, long_side = self._effort, max(size_wh)
         whole = PixelBox(x0=0, y0=0, x1=size_wh[0], y1=size_wh[1])
-        fine = min(config.long_side_px, round(long_side * config.max_enlargement))
+        fine = min(effort.long_side_px, round(long_side * effort.max_enlargement))
         views = [View(whole, fine)]
-        if long_side >= config.coarse_from_px and config.coarse_side_px < fine:
-            views.append(View(whole, config.coarse_side_px))
-        wanted_scale = SEEN_FACE_PX / config.smallest_face_px
-        if fine / long_side < 0.95 * wanted_scale:
+        if effort.several_looks:
+            smaller = max(STRIDE_PX, round(fine * SMALLER))
+            views += [View(whole, fine, mirrored=True), View(whole, smaller), View(whole, smaller, mirrored=True)]
+        if effort.coarse_side_px < fine * SMALLER:
+            views.append(View(whole, effort.coarse_side_px))
+        wanted_scale = min(
+            SEEN_FACE_PX / effort.smallest_face_px,
+            math.sqrt(effort.tiles_megapixels * 1e6 / (size_wh[0] * size_wh[1])),
+            effort.max_enlargement,
+        )
+        if fine / long_side < NEARLY * wanted_scale:
             # What the whole picture shows too small fits into the overlap, so it is whole in one tile at least.
             overlap_px = math.ceil(1.5 * SEEN_FACE_PX * long_side / fine)
-            side_px = max(round(config.long_side_px / wanted_scale), 2 * overlap_px)
+            side_px = max(round(TILE_PX / wanted_scale), 2 * overlap_px)
             for tile in tiles(size_wh, side_px, overlap_px):
                 views.append(View(tile, max(STRIDE_PX, round(max(tile.width, tile.height) * wanted_scale))))
         return views
 
-    def _look(self, rgb: Pixels, view: View) -> Anchors:
-        """Candidates in one view: float32 (n, 16) in the photo's pixels."""
-        rows = self._pass(rgb[view.part.slices], view.long_side_px)
+    def _look(self, rgb: Pixels, view: View) -> Look:
+        """Candidates in one view, in the photo's pixels."""
+        rows = self._pass(rgb[view.part.slices], view.long_side_px, view.mirrored)
         rows[:, 0:14:2] += view.part.x0
         rows[:, 1:14:2] += view.part.y0
-        return rows
+        return Look(rows, view.part, view.long_side_px / max(view.part.width, view.part.height))
 
-    def _pass(self, rgb: Pixels, long_side_px: int) -> Anchors:
+    def _pass(self, rgb: Pixels, long_side_px: int, mirrored: bool) -> Anchors:
         """Candidates of one scale: float32 (n, 16) in the given pixels."""
         height, width = rgb.shape[:2]
         scale = long_side_px / max(height, width)
         scaled_wh = max(1, round(width * scale)), max(1, round(height * scale))
-        interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+        interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
         scaled = rgb if scaled_wh == (width, height) else cv2.resize(rgb, scaled_wh, interpolation=interpolation)
-        padded = pad_to_stride(scaled)
+        padded = pad_to_stride(scaled[:, ::-1] if mirrored else scaled)
         rows = self._network(padded[np.newaxis].astype(np.float32))
-        rows = rows[rows[:, 15] >= self._config.doubt_score].copy()
+        lowest = min(self._lowest, VOTING_FLOOR) if self._effort.several_looks else self._lowest
+        rows = rows[rows[:, 15] >= lowest].copy()
         # The network answers relative to its padded input.
         rows[:, 0:14:2] *= padded.shape[1] * width / scaled_wh[0]
         rows[:, 1:14:2] *= padded.shape[0] * height / scaled_wh[1]
-        return rows
+        return mirrored_back(rows, width) if mirrored else rows
+
+
+def mirrored_back(rows: Anchors, width_px: int) -> Anchors:
+    """Candidates found in the mirror where they are in the photo; left and right landmarks change places."""
+    back = rows.copy()
+    back[:, 0:14:2] = width_px - rows[:, 0:14:2]
+    back[:, [0, 2]] = back[:, [2, 0]]
+    points = back[:, 4:14].reshape(-1, 5, 2)
+    back[:, 4:14] = points[:, [1, 0, 2, 4, 3]].reshape(-1, 10)
+    return back
 
 
 def tiles(size_wh: tuple[int, int], side_px: int, overlap_px: int) -> list[PixelBox]:
@@ -126,12 +159,15 @@ def pad_to_stride(picture: Pixels) -> Pixels:
     return picture if not (below or right) else np.pad(picture, ((0, below), (0, right), (0, 0)))
 
 
+@cache
 def _onnxruntime(threads: int) -> Network:
     import onnxruntime
 
     onnxruntime.set_default_logger_severity(3)  # the conversion's resize mode is deprecated, not wrong
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
+    # A plan of the memory for every size of input only pays where sizes repeat; here it is held beside what is used.
+    options.enable_mem_pattern = False
     session = onnxruntime.InferenceSession(
         str(weights.onnx_path_of("retinaface")), options, providers=["CPUExecutionProvider"]
     )
@@ -143,6 +179,7 @@ def _onnxruntime(threads: int) -> Network:
     return network
 
 
+@cache
 def _tensorflow(threads: int) -> Network:
     import tensorflow as tf
 

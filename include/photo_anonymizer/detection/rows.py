@@ -29,7 +29,7 @@ def rows_of(boxes: Rows, points: Rows, scores: Rows) -> Rows:
 
 def detections(rows: Rows) -> list[Detection]:
     """The best row of every face, in falling order of score."""
-    return [_detection(row) for row in suppress(rows)]
+    return [detection(row) for row in suppress(rows)]
 
 
 def suppress(rows: Rows) -> Rows:
@@ -53,7 +53,8 @@ def landmarks_of(points: Iterable[Point]) -> Landmarks:
     return Landmarks(**dict(zip(Landmarks.model_fields, values, strict=True)))
 
 
-def _detection(row: Rows) -> Detection:
+def detection(row: Rows) -> Detection:
+    """The candidate of one row (16,)."""
     values = [float(value) for value in row]
     return Detection(
         box=Box(x0=values[0], y0=values[1], x1=values[2], y1=values[3]),

@@ -5,17 +5,19 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 
 from photo_anonymizer import review
 from photo_anonymizer.config import DetectionConfig, RunConfig
-from photo_anonymizer.detection import DETECTORS, USERS_OWN
-from photo_anonymizer.detection.calibration import shipped
-from photo_anonymizer.detection.consensus import SAME_FACE_IOU, merge
+from photo_anonymizer.detection import DETECTORS, RUNTIMES, USERS_OWN
+from photo_anonymizer.detection.consensus import SAME_FACE_IOU
+from photo_anonymizer.detection.find import GLANCE, find_faces
 from photo_anonymizer.detection.members.given_boxes import NAME as GIVEN
 from photo_anonymizer.detection.members.given_boxes import GivenBoxes, read_given
-from photo_anonymizer.detection.persons import person_score
+from photo_anonymizer.detection.persons import persons
 from photo_anonymizer.detection.protocol import Detection, Detector
+from photo_anonymizer.errors import ConfigError
 from photo_anonymizer.imagefile import load
 from photo_anonymizer.model.face import Face, estimated_landmarks
 from photo_anonymizer.model.geometry import Box, intersection_over_union
@@ -28,7 +30,7 @@ from photo_anonymizer.vault import Vault
 
 STAGE = "detect_faces"
 RAW_FLOOR = 0.05
-"""Score from which a detector's findings take part in a consensus: the lowest that the calibration has seen."""
+"""Score from which a detector's findings count: the lowest that the calibration has seen."""
 Keep = Callable[[PhotoRecord, Pixels, Sequence[Face]], tuple[Face, ...]]
 """Says which faces of a photo stay as they are (``Face.kept``): (photo, rgb, faces after review) → the same faces."""
 
@@ -41,14 +43,14 @@ def keep_none(record: PhotoRecord, rgb: Pixels, faces: Sequence[Face]) -> tuple[
 def detect_faces(run: RunFolder, shard: str, previous: str, keep: Keep = keep_none) -> list[PhotoRecord]:
     """Finds the faces of every photo of a shard, and says which of them stay as they are."""
     config = run.config
-    detectors = _detectors(config.detection, threads_each(config.workers))
+    members_of(config.detection, threads_each(config.workers))  # models load before the first photo
     decisions = review.decisions(Vault.of(config))
 
     def work(record: PhotoRecord, _: StageOutput) -> PhotoRecord:
-        return _detect(record, run.path, config, detectors, decisions.get(record.photo_id, ()), keep)
+        return _detect(record, run.path, config, decisions.get(record.photo_id, ()), keep)
 
     records = run_photo_stage(run, STAGE, previous, shard, work)
-    review.queue_doubtful(Vault.of(config), records, run.run_id)
+    review.queue_doubtful(Vault.of(config), records, run.run_id, lambda record: load(run.path / record.file))
     return records
 
 
@@ -60,6 +62,9 @@ def check_detectors(config: DetectionConfig) -> None:
     """
     for name in config.detector_names:
         member = DETECTORS.load(name)
+        module, package = RUNTIMES[name]
+        if find_spec(module) is None:
+            raise ConfigError(f"the detector {name!r} needs the package {package} (pip install -r requirements.txt)")
         # The registered weights are verified with all others; of a user's own network only trying it tells.
         if name in USERS_OWN:
             member(config, 1)
@@ -72,19 +77,20 @@ def _given(path: str | None) -> GivenBoxes:
 
 
 @cache
-def _detectors(config: DetectionConfig, threads: int) -> tuple[Detector, ...]:
-    """Models load once a process."""
-    names = config.detector_names
-    # One detector's scores are judged as they are; of several, all that may become a face together is wanted.
-    asked = config if len(names) == 1 else config.model_copy(update={"doubt_score": RAW_FLOOR})
-    return tuple(DETECTORS.load(name)(asked, threads) for name in names)
+def members_of(config: DetectionConfig, threads: int) -> tuple[tuple[Detector, ...], tuple[Detector, ...]]:
+    """The configured members, and the same with little effort for a glance. Models load once a process."""
+
+    def loaded(effort: str) -> tuple[Detector, ...]:
+        asked = config.model_copy(update={"doubt_score": RAW_FLOOR, "effort": effort})
+        return tuple(DETECTORS.load(name)(asked, threads) for name in config.detector_names)
+
+    return loaded(config.effort), loaded(GLANCE)
 
 
 def _detect(
     record: PhotoRecord,
     root: Path,
     config: RunConfig,
-    detectors: Sequence[Detector],
     decided: Sequence[review.Decision],
     keep: Keep,
 ) -> PhotoRecord:
@@ -92,7 +98,7 @@ def _detect(
     rgb = load(root / record.file)
     decoded = time.monotonic()
     given = _given(config.detection.given_boxes).of(record, (rgb.shape[1], rgb.shape[0]))
-    faces = with_given(find_faces(rgb, detectors, config.detection), given)
+    faces = with_given(faces_of(rgb, config), given)
     judged = review.apply(faces, decided)
     reviewed = bool(decided) and all(face.band == "accept" for face in judged)
     record = record.with_(faces=keep(record, rgb, judged), reviewed=reviewed)
@@ -102,21 +108,8 @@ def _detect(
 
 def faces_of(rgb: Pixels, config: RunConfig) -> tuple[Face, ...]:
     """The faces that the run's detectors find in a picture."""
-    return find_faces(rgb, _detectors(config.detection, threads_each(config.workers)), config.detection)
-
-
-def find_faces(rgb: Pixels, detectors: Sequence[Detector], config: DetectionConfig) -> tuple[Face, ...]:
-    """The faces that one detector sees, or several together, at or above the lower threshold."""
-    size_wh = (rgb.shape[1], rgb.shape[0])
-    if len(detectors) == 1:
-        return to_faces(detectors[0].detect(rgb), size_wh, detectors[0].name, config)
-    merged = merge({detector.name: detector.detect(rgb) for detector in detectors}, shipped())
-    faces: list[Face] = []
-    for found in merged:
-        if found.score >= config.doubt_score and found.box.cover(size_wh):
-            seen = Detection(found.box, found.landmarks, found.score)
-            faces.append(_face(len(faces), seen, tuple(found.detectors), config))
-    return tuple(faces)
+    detectors, glancers = members_of(config.detection, threads_each(config.workers))
+    return find_faces(rgb, detectors, config.detection, glancers)
 
 
 def with_given(faces: Sequence[Face], given: Sequence[Detection]) -> tuple[Face, ...]:
@@ -132,7 +125,7 @@ def with_given(faces: Sequence[Face], given: Sequence[Detection]) -> tuple[Face,
             )
         else:
             seen = sure[same]
-            sure[same] = seen.model_copy(update={"band": "accept", "detectors": (*seen.detectors, GIVEN)})
+            sure[same] = seen.beyond_doubt().model_copy(update={"detectors": (*seen.detectors, GIVEN)})
     return tuple(sure)
 
 
@@ -141,31 +134,20 @@ def _same(found: Box, marked: Box) -> bool:
     return intersection_over_union(found, marked) >= SAME_FACE_IOU
 
 
-def to_faces(
-    detections: list[Detection], size_wh: tuple[int, int], detector: str, config: DetectionConfig
-) -> tuple[Face, ...]:
-    """Detections as faces of the photo, surest first; what lies outside the photo altogether is dropped."""
-    inside = [item for item in detections if item.box.cover(size_wh)]
-    return tuple(_face(number, item, (detector,), config) for number, item in enumerate(inside))
-
-
-def _face(number: int, seen: Detection, detectors: tuple[str, ...], config: DetectionConfig) -> Face:
-    return Face(
-        face_id=f"f{number:04d}",
-        box=seen.box,
-        landmarks=seen.landmarks or estimated_landmarks(seen.box),
-        score=seen.score,
-        band="accept" if seen.score >= config.accept_score else "doubt",
-        detectors=detectors,
-    )
+def _is_seen(face: Face) -> bool:
+    """Does the face say where somebody's head is? Not a doubtful one that the face mesh denies: whoever is there may
+    have another face that was not found."""
+    return face.band == "accept" or face.mesh_logit is None or face.mesh_logit > 0
 
 
 def _held_or_on(record: PhotoRecord, rgb: Pixels, config: DetectionConfig) -> PhotoRecord:
     if len(record.faces) > config.max_faces:
         return record.stopped(Reason.TOO_MANY_FACES, f"more than {config.max_faces}")
-    doubtful = sum(face.band == "doubt" for face in record.faces)
+    doubtful = sum(face.band == "doubt" and not face.too_small_to_recognise for face in record.faces)
     if doubtful and config.uncertain == "hold":
         return record.stopped(Reason.UNCERTAIN_FACE, f"{doubtful} to review")
-    if not record.faces and config.person_without_face == "hold" and not person_score(rgb) < config.person_score:
-        return record.stopped(Reason.PERSON_WITHOUT_FACE)
+    if config.person_without_face == "hold":
+        found = persons(rgb, [face.box for face in record.faces if _is_seen(face)])
+        if hidden := sum(not person.score < config.person_score for person in found):
+            return record.stopped(Reason.PERSON_WITHOUT_FACE, f"{hidden} without a face")
     return record

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from enum import StrEnum
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -13,6 +14,31 @@ Point = tuple[float, float]
 Band = Literal["accept", "doubt"]
 Kept = Literal["", "region", "person"]
 """Why a face stays as it is: somebody marked its region, or it is that of a person who agreed; "": it does not stay."""
+
+
+class Doubt(StrEnum):
+    """What speaks against a face, or makes it matter less; :mod:`photo_anonymizer.detection.doubt` has the rules.
+
+    The review queue and a release's ``qa.json`` hold exactly these words.
+    """
+
+    SCORE_BETWEEN_THRESHOLDS = "score_between_thresholds"
+    SECOND_LOOK_DISAGREES = "second_look_disagrees"
+    DETECTORS_DISAGREE = "detectors_disagree"
+    BELOW_RECOGNISABLE_SIZE = "below_recognisable_size"
+
+    @property
+    def meaning(self) -> str:
+        """The same for people who do not know the words."""
+        return _MEANINGS[self]
+
+
+_MEANINGS = {
+    Doubt.SCORE_BETWEEN_THRESHOLDS: "The probability lies between the two thresholds.",
+    Doubt.SECOND_LOOK_DISAGREES: "The detectors and the face mesh that looked again are of different minds.",
+    Doubt.DETECTORS_DISAGREE: "Some detectors see a face here, others that could see it do not.",
+    Doubt.BELOW_RECOGNISABLE_SIZE: "So small that nobody could be recognised by it.",
+}
 
 
 class Landmarks(BaseModel):
@@ -59,8 +85,8 @@ def estimated_landmarks(box: Box) -> Landmarks:
 class Face(BaseModel):
     """One detected face.
 
-    ``band`` is ``accept`` at and above the upper threshold, ``doubt`` between the two; both are anonymized, unless
-    ``kept`` says why the face stays as it is (:mod:`photo_anonymizer.consent`).
+    ``band`` is ``accept`` for a face beyond doubt and ``doubt`` for one that a person should look at; both are
+    anonymized, unless ``kept`` says why the face stays as it is (:mod:`photo_anonymizer.consent`).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -72,3 +98,18 @@ class Face(BaseModel):
     band: Band
     detectors: tuple[str, ...]
     kept: Kept = ""
+    doubts: tuple[Doubt, ...] = ()
+    """In the order of :class:`Doubt`. A face beyond doubt may be below the recognisable size, and nothing else."""
+    scores: dict[str, float] = Field(default_factory=dict)
+    """Detector → probability, 0 to 1, that it gives the face by itself; 0: it looked and did not see it."""
+    mesh_logit: float | None = None
+    """What the face mesh says: above 0 it takes this for a face; ``None``: it was not asked."""
+
+    @property
+    def too_small_to_recognise(self) -> bool:
+        """Is this face so small that nobody could be recognised by it?"""
+        return Doubt.BELOW_RECOGNISABLE_SIZE in self.doubts
+
+    def beyond_doubt(self) -> Face:
+        """This face after somebody said that it is one."""
+        return self.model_copy(update={"band": "accept", "doubts": ()})

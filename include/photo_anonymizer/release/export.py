@@ -32,6 +32,7 @@ from photo_anonymizer.provenance import software
 from photo_anonymizer.published import dataset_folder, find_version, manifest_sha256, next_version, sweep, versions
 from photo_anonymizer.release import audit, tables
 from photo_anonymizer.release.carried_over import CarriedOver
+from photo_anonymizer.release.detected import detection_evidence
 from photo_anonymizer.release.report import write_report
 from photo_anonymizer.runfolder import WHOLE, RunFolder
 from photo_anonymizer.software import software_versions
@@ -130,6 +131,7 @@ def _build(
         evidence = {
             **_evidence(measured, aggregates, verdict, config),
             "kept_faces": {**kept, "rule": consent.rule(config)},
+            "detection": detection_evidence(config.detection, going),
             "carried_over": carried.evidence,
         }
         write_json(folder / "run.json", about, 0o644)

@@ -15,8 +15,11 @@ from typing import Any
 import cv2
 import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 
+from photo_anonymizer.detection.reliability import ReliabilityBin, reliability_svg
 from photo_anonymizer.imagefile import load
+from photo_anonymizer.model.face import Doubt
 from photo_anonymizer.model.measurement import Rate
 from photo_anonymizer.model.pixels import Alpha, Pixels
 from photo_anonymizer.model.record import Reason
@@ -41,7 +44,7 @@ EXPLANATIONS: Mapping[str, str] = {
     Reason.ARCHIVE_BOMB: "A member of an archive that unpacks to far more than its size, or an archive with too many.",
     Reason.DELETED_AT_SOURCE: "Seen by an earlier run, no longer at the source.",
     Reason.SEVERAL_PICTURES: "More pictures in one file than the configuration allows: one would hide the others.",
-    Reason.PERSON_WITHOUT_FACE: "Somebody is visible, but no face was found that could be changed.",
+    Reason.PERSON_WITHOUT_FACE: "Somebody is visible in whom no face was found that could be changed.",
     Reason.UNCERTAIN_FACE: "A detection that may be a face waits for a reviewer.",
     Reason.TOO_MANY_FACES: "More faces than detection.max_faces allows.",
     Reason.STILL_RECOGNISED: "A face was still linked to its original after the last escalation.",
@@ -89,6 +92,8 @@ def write_report(
             shape=histogram(evidence["published"]),
             reasons=reason_rows(reasons),
             checks=check_rows(evidence),
+            doubts=doubt_rows(evidence["detection"]["reasons"]),
+            reliability=reliability_drawing(evidence["detection"]["calibration"]),
             settings=settings(about["configuration"]),
             sheet=[_card(folder, row) for row in choose(photo_rows, contact_sheet_photos)],
             asked=contact_sheet_photos,
@@ -246,6 +251,26 @@ def reason_rows(reasons: Mapping[str, int]) -> list[ReasonRow]:
         status, _, code = key.partition(": ")
         rows.append(ReasonRow(status, code, count, EXPLANATIONS.get(code, "No explanation is known for this code.")))
     return sorted(rows, key=lambda row: (row.status, -row.count, row.code))
+
+
+@dataclass(frozen=True)
+class DoubtRow:
+    """Doubtful faces for one reason."""
+
+    word: str
+    faces: int
+    meaning: str
+
+
+def doubt_rows(reasons: Mapping[str, int]) -> list[DoubtRow]:
+    """The reasons that occurred, in the order in which they are documented."""
+    return [DoubtRow(doubt, reasons[doubt], doubt.meaning) for doubt in Doubt if reasons.get(doubt)]
+
+
+def reliability_drawing(calibration: Mapping[str, Any]) -> Markup:
+    """The reliability plot of the calibration in use; empty when it was never measured."""
+    table = [ReliabilityBin.model_validate(row) for row in calibration["reliability"]]
+    return Markup(reliability_svg(table, "What the probabilities of faces are worth"))
 
 
 @dataclass(frozen=True)

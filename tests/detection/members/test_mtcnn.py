@@ -16,6 +16,7 @@ from detectorcases import (
 from faces import noise_picture
 from photo_anonymizer import weights
 from photo_anonymizer.config import DetectionConfig
+from photo_anonymizer.detection.effort import effort_of
 from photo_anonymizer.detection.members import mtcnn
 from photo_anonymizer.detection.members._mtcnn_onnx import build
 from photo_anonymizer.detection.members.mtcnn import Mtcnn, best, chip, shifted, squared
@@ -73,7 +74,7 @@ class TestDetector:
 
     def test_the_pyramid_starts_at_the_smallest_wanted_face_and_ends_where_a_face_fills_the_photo(self, detector):
         scales = detector.scales((400, 300))
-        assert scales[0] == 12 / DetectionConfig().smallest_face_px
+        assert scales[0] == 12 / effort_of(DetectionConfig()).smallest_face_px
         assert 12 <= 300 * scales[-1] < 12 / mtcnn.PYRAMID_STEP
 
     def test_a_huge_photo_starts_the_pyramid_smaller(self, detector) -> None:

@@ -14,6 +14,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from detectorcases import from_four_threads
 from photo_anonymizer.config import DetectionConfig
+from photo_anonymizer.detection.effort import effort_of
 from photo_anonymizer.detection.members._onnx_description import Boxes, Head, Input, Scores, read_description
 from photo_anonymizer.detection.members.user_onnx import UserOnnx, canvas, corners, decoded, tensor
 from photo_anonymizer.errors import ConfigError, ModelError
@@ -21,7 +22,8 @@ from photo_anonymizer.model.geometry import Box, intersection_over_union
 
 SIDE = 128
 RED = Box(x0=32, y0=48, x1=48, y1=64)
-CONFIG = DetectionConfig(max_enlargement=1)
+CONFIG = DetectionConfig(max_enlargement=1, doubt_score=0.2)
+EFFORT = effort_of(CONFIG)
 Describe = Callable[..., Path]
 
 
@@ -235,13 +237,13 @@ def test_mean_scale_and_layout_are_applied() -> None:
 
 
 def test_a_network_of_any_size_gets_sides_that_are_multiples() -> None:
-    shown = canvas(np.zeros((100, 333, 3), np.uint8), Input(multiple_of=32), DetectionConfig(max_enlargement=1))
+    shown = canvas(np.zeros((100, 333, 3), np.uint8), Input(multiple_of=32), EFFORT)
     assert shown.picture.shape == (128, 352, 3)
     assert shown.factor_xy == (1, 1)
 
 
 def test_around_the_photo_lies_the_described_grey() -> None:
-    shown = canvas(np.zeros((64, 128, 3), np.uint8), Input(size=(128, 128), fill=114), CONFIG)
+    shown = canvas(np.zeros((64, 128, 3), np.uint8), Input(size=(128, 128), fill=114), EFFORT)
     assert set(shown.picture[:32].ravel()) == {114}
     assert set(shown.picture[32:96].ravel()) == {0}
 

@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 
 from photo_anonymizer import tflite, weights
 from photo_anonymizer.config import DetectionConfig
+from photo_anonymizer.detection.anchors import anchor_centres
+from photo_anonymizer.detection.effort import effort_of
 from photo_anonymizer.detection.protocol import Detection
 from photo_anonymizer.detection.retinaface import stretched, tiles
 from photo_anonymizer.detection.rows import Rows, detections, rows_of
@@ -58,7 +60,7 @@ class BlazeFace:
 
     def __init__(self, config: DetectionConfig, threads: int) -> None:  # noqa: ARG002 -- a call is too short to share
         weights.path_of(self.network.name)
-        self._config = config
+        self._config, self._effort = config, effort_of(config)
         self._anchors = anchors(self.network)
 
     def detect(self, rgb: Pixels) -> list[Detection]:
@@ -73,7 +75,7 @@ class BlazeFace:
         What a level sees too small is as high as ``2 × smallest_px`` in the next, and fits into its tiles' overlap.
         """
         side, smallest = max(size_wh), self.network.smallest_px / self.network.side_px
-        finest = max(self._config.smallest_face_px / smallest, self.network.side_px / self._config.max_enlargement)
+        finest = max(self._effort.smallest_face_px / smallest, self.network.side_px / self._effort.max_enlargement)
         parts = [PixelBox(x0=0, y0=0, x1=size_wh[0], y1=size_wh[1])]
         while side > finest:
             side = max(round(side / 2), round(finest))
@@ -107,12 +109,7 @@ class BlazeFace:
 
 def anchors(network: Network) -> Rows:
     """Centres of the proposals (n, 2) in the network's input, px, row by row of every grid."""
-    grids = []
-    for stride, count in network.anchors_per_cell:
-        places = (np.arange(network.side_px // stride, dtype=np.float32) + 0.5) * stride
-        y, x = np.meshgrid(places, places, indexing="ij")
-        grids.append(np.repeat(np.stack([x, y], axis=-1).reshape(-1, 2), count, axis=0))
-    return np.concatenate(grids)
+    return anchor_centres(network.side_px, network.anchors_per_cell)
 
 
 def decoded(values: Rows, centres: Rows, network: Network) -> tuple[Rows, Rows]:

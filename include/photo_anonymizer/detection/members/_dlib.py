@@ -14,6 +14,7 @@ import numpy as np
 
 from photo_anonymizer import weights
 from photo_anonymizer.config import DetectionConfig
+from photo_anonymizer.detection.effort import effort_of
 from photo_anonymizer.detection.members._scaled import best, moved, resized, scaled_size
 from photo_anonymizer.detection.protocol import Detection
 from photo_anonymizer.detection.rows import landmarks_of
@@ -37,7 +38,7 @@ class DlibDetector:
     """Pixels of the scaled picture: what bounds time and memory."""
 
     def __init__(self, config: DetectionConfig, threads: int) -> None:  # noqa: ARG002 -- dlib takes no number
-        self._config = config
+        self._config, self._effort = config, effort_of(config)
         self._lock = threading.Lock()
         self._dlib = dlib_module()
         self._points = self._dlib.shape_predictor(str(weights.path_of("dlib_5_points")))
@@ -55,7 +56,7 @@ class DlibDetector:
     def scale(self, size_wh: tuple[int, int]) -> float:
         """What a photo is multiplied by: the smallest wanted face fills the window, as far as the bounds allow."""
         bound = math.sqrt(self.pixels_at_most / (size_wh[0] * size_wh[1]))
-        return min(SEEN_FACE_PX / self._config.smallest_face_px, self._config.max_enlargement, bound)
+        return min(SEEN_FACE_PX / self._effort.smallest_face_px, self._effort.max_enlargement, bound)
 
     def _candidates(self, rgb: Pixels) -> list[tuple[Any, float]]:
         """dlib's rectangles with scores 0 to 1."""

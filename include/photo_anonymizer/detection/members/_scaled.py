@@ -7,7 +7,7 @@ import math
 import cv2
 import numpy as np
 
-from photo_anonymizer.config import DetectionConfig
+from photo_anonymizer.detection.effort import Effort
 from photo_anonymizer.detection.protocol import Detection
 from photo_anonymizer.detection.retinaface import tiles
 from photo_anonymizer.detection.rows import SUPPRESSION_IOU, landmarks_of
@@ -16,7 +16,7 @@ from photo_anonymizer.model.geometry import Box, PixelBox
 from photo_anonymizer.model.pixels import Pixels
 
 
-def parts(size_wh: tuple[int, int], input_px: int, seen_face_px: int, config: DetectionConfig) -> list[PixelBox]:
+def parts(size_wh: tuple[int, int], input_px: int, seen_face_px: int, effort: Effort) -> list[PixelBox]:
     """The parts of a photo to look at: the whole, and tiles where faces of ``smallest_face_px`` would be too small.
 
     :param input_px: long side of what the network sees.
@@ -25,7 +25,7 @@ def parts(size_wh: tuple[int, int], input_px: int, seen_face_px: int, config: De
     whole, long_side = PixelBox(x0=0, y0=0, x1=size_wh[0], y1=size_wh[1]), max(size_wh)
     # A face that the whole shows too small fits into the overlap, so that it is whole in one tile at least.
     overlap_px = math.ceil(1.5 * seen_face_px * long_side / input_px)
-    side_px = max(round(input_px * config.smallest_face_px / seen_face_px), 2 * overlap_px)
+    side_px = max(round(input_px * effort.smallest_face_px / seen_face_px), 2 * overlap_px)
     return [whole] if side_px >= long_side else [whole, *tiles(size_wh, side_px, overlap_px)]
 
 

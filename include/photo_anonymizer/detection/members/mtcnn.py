@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from photo_anonymizer import weights
 from photo_anonymizer.config import DetectionConfig
+from photo_anonymizer.detection.effort import effort_of
 from photo_anonymizer.detection.members._mtcnn_onnx import FACES, INPUT, POINTS, SHIFTS
 from photo_anonymizer.detection.protocol import Detection
 from photo_anonymizer.detection.retinaface import stretched
@@ -46,7 +47,7 @@ class Mtcnn:
     name = "mtcnn"
 
     def __init__(self, config: DetectionConfig, threads: int) -> None:
-        self._config = config
+        self._config, self._effort = config, effort_of(config)
         self._propose, self._refine, self._output = (
             _session(f"mtcnn_{network}", threads) for network in ("pnet", "rnet", "onet")
         )
@@ -68,7 +69,7 @@ class Mtcnn:
         """Sizes at which a photo is looked at: from that of the smallest wanted face to a face that fills it."""
         area = size_wh[0] * size_wh[1]
         scale = min(
-            CELL_PX / self._config.smallest_face_px, self._config.max_enlargement, (PYRAMID_PIXELS / area) ** 0.5
+            CELL_PX / self._effort.smallest_face_px, self._effort.max_enlargement, (PYRAMID_PIXELS / area) ** 0.5
         )
         scales = []
         while min(size_wh) * scale >= CELL_PX:

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from photo_anonymizer.config import DetectionConfig
+from photo_anonymizer.detection.effort import Effort, effort_of
 from photo_anonymizer.detection.members._onnx_description import (
     Boxes,
     Grid,
@@ -66,7 +67,7 @@ class UserOnnx:
             raise ConfigError("the detector 'user_onnx' needs detection.user_model: a YAML file that describes it")
         self._described = read_description(description or Path(str(config.user_model)).expanduser())
         self.name = f"user_onnx.{self._described.name}"
-        self._config = config
+        self._config, self._effort = config, effort_of(config)
         self._session = _session(self._described.read(f"the user's detector {self._described.name!r}"), threads)
         self._input_name, self._type = _input_of(self._session, self._described.input)
         _check_outputs(self._session, self._described.heads)
@@ -81,15 +82,15 @@ class UserOnnx:
     def detect(self, rgb: Pixels) -> list[Detection]:
         """See :class:`~photo_anonymizer.detection.protocol.Detector`."""
         seen, given = stretched(rgb), self._described.input
-        side = min(given.size) if given.size else self._config.long_side_px
+        side = min(given.size) if given.size else self._effort.long_side_px
         found = []
-        for part in parts((rgb.shape[1], rgb.shape[0]), side, given.seen_face_px, self._config):
+        for part in parts((rgb.shape[1], rgb.shape[0]), side, given.seen_face_px, self._effort):
             found += [moved(item, (1, 1), (part.x0, part.y0)) for item in self._look(seen[part.slices])]
         return best(found, self._described.overlap)
 
     def _look(self, rgb: Pixels) -> list[Detection]:
         """Candidates at or above the threshold in one part, in its own pixels; not suppressed."""
-        shown = canvas(rgb, self._described.input, self._config)
+        shown = canvas(rgb, self._described.input, self._effort)
         names = [output.name for output in self._session.get_outputs()]
         values = self._session.run(names, {self._input_name: tensor(shown.picture, self._described.input, self._type)})
         outputs = dict(zip(names, values, strict=True))
@@ -100,7 +101,7 @@ class UserOnnx:
         return [moved(item, shown.factor_xy, (dx, dy)) for item in found]
 
 
-def canvas(rgb: Pixels, given: Input, config: DetectionConfig) -> Canvas:
+def canvas(rgb: Pixels, given: Input, effort: Effort) -> Canvas:
     """A part of a photo, scaled and placed in a picture of the network's input size."""
     long_side = max(rgb.shape[:2])
     if given.size and given.fit == "stretch":
@@ -109,8 +110,8 @@ def canvas(rgb: Pixels, given: Input, config: DetectionConfig) -> Canvas:
     if given.size:
         scale = min(given.size[0] / rgb.shape[1], given.size[1] / rgb.shape[0])
     else:
-        scale = config.long_side_px / long_side
-    scaled = resized(rgb, scaled_size(rgb, min(scale, config.max_enlargement)))
+        scale = effort.long_side_px / long_side
+    scaled = resized(rgb, scaled_size(rgb, min(scale, effort.max_enlargement)))
     height, width = scaled.shape[:2]
     size_wh = given.size or tuple(length + -length % given.multiple_of for length in (width, height))
     left, top = ((size_wh[0] - width) // 2, (size_wh[1] - height) // 2) if given.fit == "centre" else (0, 0)

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from photo_anonymizer.config import DetectionConfig
+from photo_anonymizer.detection.effort import effort_of
 from photo_anonymizer.detection.members._model_file import ModelFile, read_model_file
 from photo_anonymizer.detection.members._scaled import best, moved, parts, resized, scaled_size
 from photo_anonymizer.detection.protocol import Detection
@@ -41,7 +42,7 @@ class YuNet:
 
     def __init__(self, config: DetectionConfig, threads: int, model: ModelFile | None = None) -> None:  # noqa: ARG002
         model = model or _configured(config)
-        self._config = config
+        self._config, self._effort = config, effort_of(config)
         self._model = np.frombuffer(model.read("YuNet"), np.uint8)
         self._of_thread = threading.local()  # an OpenCV network is not thread-safe
         try:
@@ -52,18 +53,18 @@ class YuNet:
     def detect(self, rgb: Pixels) -> list[Detection]:
         """See :class:`~photo_anonymizer.detection.protocol.Detector`."""
         seen, size_wh = stretched(rgb), (rgb.shape[1], rgb.shape[0])
-        whole, *rest = parts(size_wh, self._config.long_side_px, SEEN_FACE_PX, self._config)
-        found = self._look(seen, whole, self._config.long_side_px)
+        whole, *rest = parts(size_wh, self._effort.long_side_px, SEEN_FACE_PX, self._effort)
+        found = self._look(seen, whole, self._effort.long_side_px)
         if max(size_wh) > FILLING_FACE_PX:
             found += self._look(seen, whole, FILLING_FACE_PX)
         for part in rest:
-            found += self._look(seen, part, self._config.long_side_px)
+            found += self._look(seen, part, self._effort.long_side_px)
         return best(found)
 
     def _look(self, rgb: Pixels, part: PixelBox, long_side_px: int) -> list[Detection]:
         """Candidates in one part, looked at with that long side (px), in the photo's pixels."""
         picture = rgb[part.slices]
-        scale = min(long_side_px / max(picture.shape[:2]), self._config.max_enlargement)
+        scale = min(long_side_px / max(picture.shape[:2]), self._effort.max_enlargement)
         size_wh = scaled_size(picture, scale)
         back = part.width / size_wh[0], part.height / size_wh[1]
         return [moved(item, back, (part.x0, part.y0)) for item in self._look_at(resized(picture, size_wh))]

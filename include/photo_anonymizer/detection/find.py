@@ -1,0 +1,142 @@
+"""From what the members see to the faces of a photo: all ways of holding it, consensus, second look, bands."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from photo_anonymizer.config import DetectionConfig
+from photo_anonymizer.detection.calibration import Calibration, shipped
+from photo_anonymizer.detection.consensus import SAME_FACE_IOU, MergedFace, merge
+from photo_anonymizer.detection.doubt import band_of, doubts_about
+from photo_anonymizer.detection.effort import effort_of
+from photo_anonymizer.detection.members._scaled import best
+from photo_anonymizer.detection.protocol import Detection, Detector
+from photo_anonymizer.detection.second_look import mesh_logit
+from photo_anonymizer.detection.turned import QUARTERS, turned, turned_back
+from photo_anonymizer.model.face import Face, estimated_landmarks
+from photo_anonymizer.model.geometry import intersection_over_union
+from photo_anonymizer.model.pixels import Pixels
+
+Found = Mapping[str, Sequence[Detection]]
+"""Member → what it found."""
+GLANCE = "fast"
+"""Effort with which the other ways of holding a photo are glanced at."""
+LIKELY = 0.5
+"""Probability from which a finding speaks for a way of holding the photo."""
+MOSTLY_SURE = 0.8
+"""Share of the findings that are beyond doubt in photos held the right way. Of street scenes held the wrong way nine of
+ten show less, and so do three of four of those held the right way, which costs them a glance."""
+SECOND_LOOK_FROM_PX = 32
+"""Height from which the face mesh has something to say: of smaller sure faces it fails to confirm too many."""
+
+
+def find_faces(
+    rgb: Pixels, detectors: Sequence[Detector], config: DetectionConfig, glancers: Sequence[Detector] = ()
+) -> tuple[Face, ...]:
+    """The faces that the members see together, at or above the lower threshold, surest first.
+
+    :param rgb: uint8 (H, W, 3).
+    :param glancers: the same members with little effort; without them the photo is only looked at as it is.
+    """
+    size_wh, known = (rgb.shape[1], rgb.shape[0]), shipped(config.effort)
+    merged = merge(_in_all_ways(rgb, detectors, config, glancers), known)
+    judged = [_looked_at_again(rgb, face, known) for face in merged]
+    chosen = [face for face in judged if face.score >= config.doubt_score and face.box.cover(size_wh)]
+    chosen.sort(key=lambda face: -face.score)
+    ran = tuple(detector.name for detector in detectors)
+    return tuple(_face(number, face, ran, config) for number, face in enumerate(chosen))
+
+
+def _in_all_ways(
+    rgb: Pixels, detectors: Sequence[Detector], config: DetectionConfig, glancers: Sequence[Detector]
+) -> Found:
+    """What the members find in the photo as it is and, where that promises something, turned."""
+    found = {detector.name: detector.detect(rgb) for detector in detectors}
+    if not (glancers and _wants_turning(found, config)):
+        return found
+    for quarters, lowest in _promising(rgb, found, glancers, config):
+        other = turned(rgb, quarters)
+        for detector in detectors:
+            there = _in_way(detector, other, quarters, lowest, config)
+            found[detector.name] = best([*found[detector.name], *there])
+    return found
+
+
+def _in_way(
+    detector: Detector, other: Pixels, quarters: int, lowest: float, config: DetectionConfig
+) -> list[Detection]:
+    """What a member finds in the turned photo, from that probability on, where it is in the photo as it is."""
+    size_wh = (other.shape[1], other.shape[0]) if quarters == 2 else (other.shape[0], other.shape[1])
+    known = shipped(config.effort).of(detector.name).score
+    sure = [item for item in detector.detect(other) if known.probability(item.score) >= lowest]
+    return [turned_back(item, quarters, size_wh) for item in sure]
+
+
+def _wants_turning(found: Found, config: DetectionConfig) -> bool:
+    when = effort_of(config).turned
+    if when == "always":
+        return True
+    scores = [face.score for face in merge(found, shipped(config.effort)) if face.score >= config.doubt_score]
+    if when == "when nothing":
+        return not scores
+    return not scores or sum(score >= config.accept_score for score in scores) < MOSTLY_SURE * len(scores)
+
+
+def _promising(
+    rgb: Pixels, found: Found, glancers: Sequence[Detector], config: DetectionConfig
+) -> list[tuple[int, float]]:
+    """The quarter turns in which a glance shows more faces than upright, or a sure one that is not known yet; each with
+    the probability from which its findings count: where upright shows more, only what is beyond doubt."""
+    merged = merge(found, shipped(config.effort))
+    known = [face for face in merged if face.score >= config.doubt_score]
+    # With the effort of a glance the photo has been glanced at already.
+    upright = _evidence(merged if config.effort == GLANCE else _glance(rgb, 0, glancers))
+    promising = []
+    for quarters in QUARTERS:
+        seen = _glance(rgb, quarters, glancers)
+        new = any(face.score >= config.accept_score and not _among(face, known) for face in seen)
+        if _evidence(seen) > upright:
+            promising.append((quarters, 0.0))
+        elif new:
+            promising.append((quarters, config.accept_score))
+    return promising
+
+
+def _glance(rgb: Pixels, quarters: int, glancers: Sequence[Detector]) -> list[MergedFace]:
+    """What a glance at the turned photo shows, in the pixels of the photo as it is."""
+    size_wh, other = (rgb.shape[1], rgb.shape[0]), turned(rgb, quarters)
+    found = {one.name: [turned_back(item, quarters, size_wh) for item in one.detect(other)] for one in glancers}
+    return merge(found, shipped(GLANCE))
+
+
+def _evidence(seen: Sequence[MergedFace]) -> float:
+    return sum(face.score for face in seen if face.score >= LIKELY)
+
+
+def _among(face: MergedFace, known: Sequence[MergedFace]) -> bool:
+    return any(intersection_over_union(face.box, other.box) >= SAME_FACE_IOU for other in known)
+
+
+def _looked_at_again(rgb: Pixels, face: MergedFace, known: Calibration) -> MergedFace:
+    """The face with the probability that it has after the face mesh has looked too."""
+    if face.box.height < SECOND_LOOK_FROM_PX:
+        return face
+    logit = mesh_logit(rgb, face.box, face.landmarks)
+    score = known.second_look.probability(face.score, logit)
+    return replace(face, score=score, mesh_logit=logit, score_before_mesh=face.score)
+
+
+def _face(number: int, seen: MergedFace, ran: Sequence[str], config: DetectionConfig) -> Face:
+    doubts = doubts_about(seen, ran, config)
+    return Face(
+        face_id=f"f{number:04d}",
+        box=seen.box,
+        landmarks=seen.landmarks or estimated_landmarks(seen.box),
+        score=seen.score,
+        band=band_of(doubts),
+        detectors=tuple(seen.detectors),
+        doubts=doubts,
+        scores={**dict.fromkeys(ran, 0.0), **{one.detector: one.probability for one in seen.seen_by}},
+        mesh_logit=seen.mesh_logit,
+    )

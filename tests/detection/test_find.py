@@ -1,0 +1,205 @@
+"""From what the members see to the faces of a photo."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from photo_anonymizer.config import DetectionConfig
+from photo_anonymizer.detection.calibration import shipped
+from photo_anonymizer.detection.effort import EFFORTS
+from photo_anonymizer.detection.find import find_faces
+from photo_anonymizer.detection.protocol import Detection
+from photo_anonymizer.detection.stage import members_of
+from photo_anonymizer.detection.turned import turned_back
+from photo_anonymizer.model.face import Face, Landmarks, estimated_landmarks
+from photo_anonymizer.model.geometry import Box, intersection_over_union
+
+PICTURE = np.zeros((200, 300, 3), np.uint8)
+# Lower than what the face mesh is asked about.
+HERE, THERE = Box(x0=20, y0=20, x1=40, y1=45), Box(x0=200, y0=100, x1=220, y1=125)
+
+
+class Sees:
+    """A detector that sees the same in every picture, or only where the picture's first pixel has that value."""
+
+    def __init__(self, name: str, *seen: tuple[Box, float], landmarks: Landmarks | None = None, corner: int = -1):
+        self.name = name
+        self.looked = 0
+        self._corner = corner
+        self._seen = [Detection(box, landmarks, score) for box, score in seen]
+
+    def detect(self, rgb: np.ndarray) -> list[Detection]:
+        self.looked += 1
+        return list(self._seen) if self._corner in (-1, int(rgb[0, 0, 0])) else []
+
+
+def found(picture: np.ndarray, effort: str) -> tuple[Face, ...]:
+    config = DetectionConfig(effort=effort)
+    detectors, glancers = members_of(config, 2)
+    return find_faces(picture, detectors, config, glancers)
+
+
+@pytest.mark.parametrize("effort", sorted(EFFORTS))
+def test_one_detectors_score_becomes_a_probability(effort: str) -> None:
+    (face,) = find_faces(PICTURE, [Sees("retinaface", (HERE, 0.4))], DetectionConfig(effort=effort))
+    assert face.score == pytest.approx(shipped(effort).of("retinaface").score.probability(0.4))
+    assert face.score != pytest.approx(0.4)
+
+
+@pytest.mark.parametrize(
+    ("accept", "doubt", "band"), [(0.6, 0.2, "accept"), (0.7, 0.7, "accept"), (0.71, 0.7, "doubt"), (0.9, 0.71, None)]
+)
+def test_the_bands_decide_by_probability(accept: float, doubt: float, band: str | None) -> None:
+    # A member without a calibration is taken at its word.
+    faces = find_faces(PICTURE, [Sees("unknown", (HERE, 0.7))], DetectionConfig(accept_score=accept, doubt_score=doubt))
+    assert [face.band for face in faces] == ([band] if band else [])
+
+
+def test_what_two_detectors_see_in_one_place_is_one_face_of_both() -> None:
+    both = [Sees("retinaface", (HERE, 0.99)), Sees("mtcnn", (HERE, 0.99))]
+    (face,) = find_faces(PICTURE, both, DetectionConfig())
+    assert set(face.detectors) == {"retinaface", "mtcnn"}
+    assert face.band == "accept"
+
+
+@pytest.mark.parametrize("seeing", ["retinaface", "mtcnn"])
+def test_a_face_that_only_one_of_them_sees_is_kept(seeing: str) -> None:
+    members = [Sees(name, (HERE, 0.99)) if name == seeing else Sees(name) for name in ("retinaface", "mtcnn")]
+    (face,) = find_faces(PICTURE, members, DetectionConfig())
+    assert face.detectors == (seeing,)
+
+
+def test_a_merged_face_below_the_lower_threshold_is_dropped() -> None:
+    members = [Sees("retinaface", (HERE, 0.051)), Sees("mtcnn")]
+    assert find_faces(PICTURE, members, DetectionConfig(doubt_score=0.4)) == ()
+    assert len(find_faces(PICTURE, members, DetectionConfig(doubt_score=0.001))) == 1
+
+
+def test_a_box_outside_the_picture_is_no_face() -> None:
+    outside = Box(x0=400, y0=20, x1=440, y1=70)
+    assert find_faces(PICTURE, [Sees("retinaface", (outside, 0.99)), Sees("mtcnn")], DetectionConfig()) == ()
+
+
+def test_a_face_without_landmarks_is_given_those_of_an_upright_one() -> None:
+    (face,) = find_faces(PICTURE, [Sees("unknown", (HERE, 0.9))], DetectionConfig())
+    assert face.landmarks.nose == pytest.approx(estimated_landmarks(HERE).nose)
+    assert face.landmarks.left_eye[0] < face.landmarks.nose[0] < face.landmarks.right_eye[0]
+    assert face.landmarks.left_eye[1] < face.landmarks.nose[1] < face.landmarks.left_mouth[1] < HERE.y1
+
+
+def test_faces_are_numbered_surest_first() -> None:
+    faces = find_faces(PICTURE, [Sees("retinaface", (HERE, 0.5), (THERE, 0.9))], DetectionConfig())
+    assert [(face.face_id, face.box.x0 > 100) for face in faces] == [("f0000", True), ("f0001", False)]
+
+
+class TestSecondLook:
+    def test_the_face_mesh_confirms_a_face(self, astronaut: np.ndarray) -> None:
+        face = Box(x0=175, y0=65, x1=275, y1=190)
+        (sure,) = find_faces(astronaut, [Sees("unknown", (face, 0.5))], DetectionConfig())
+        (empty,) = find_faces(
+            np.zeros_like(astronaut), [Sees("unknown", (face, 0.5))], DetectionConfig(doubt_score=0.01)
+        )
+        assert sure.score > empty.score
+
+    def test_a_small_face_is_not_asked_about(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def asked(*_: object) -> float:
+            raise AssertionError("the mesh has nothing to say here")
+
+        monkeypatch.setattr("photo_anonymizer.detection.find.mesh_logit", asked)
+        assert len(find_faces(PICTURE, [Sees("retinaface", (HERE, 0.9))], DetectionConfig())) == 1
+
+
+class TestAllWays:
+    """Photos on their side, and people who lie in upright photos."""
+
+    MARKED = PICTURE.copy()
+    MARKED[-1, -1] = 7  # comes to the first pixel when the photo is turned by two quarters
+
+    def test_a_sure_face_upright_makes_other_ways_superfluous_unless_all_are_asked_for(self) -> None:
+        for effort, times in (("fast", 0), ("balanced", 0), ("thorough", 4)):
+            glance = Sees("retinaface")
+            find_faces(PICTURE, [Sees("retinaface", (HERE, 0.99))], DetectionConfig(effort=effort), [glance])
+            assert glance.looked == times
+
+    @pytest.mark.parametrize(("doubtful", "times"), [(0, 0), (1, 4)])
+    def test_many_doubtful_findings_make_a_balanced_effort_glance_at_the_other_ways(
+        self, doubtful: int, times: int
+    ) -> None:
+        seen = [(Box(x0=60 * at, y0=100, x1=60 * at + 20, y1=125), 0.99 if at else 0.2) for at in range(4)]
+        glance = Sees("retinaface")
+        find_faces(PICTURE, [Sees("retinaface", *seen[1 - doubtful :])], DetectionConfig(), [glance])
+        assert glance.looked == times
+
+    @pytest.mark.parametrize("effort", sorted(EFFORTS))
+    def test_without_any_face_the_other_ways_are_glanced_at(self, effort: str) -> None:
+        glance = Sees("retinaface")
+        find_faces(PICTURE, [Sees("retinaface")], DetectionConfig(effort=effort), [glance])
+        assert glance.looked == (3 if effort == "fast" else 4)  # fast has glanced at it upright already
+
+    def test_a_face_seen_upside_down_is_found_and_turned_back(self) -> None:
+        member, glance = (Sees("retinaface", (HERE, 0.99), corner=7) for _ in range(2))
+        (face,) = find_faces(self.MARKED, [member], DetectionConfig(), [glance])
+        there = Box(x0=260, y0=155, x1=280, y1=180)
+        assert intersection_over_union(face.box, there) > 0.9
+
+    def test_where_upright_shows_more_only_what_is_beyond_doubt_counts_in_other_ways(self) -> None:
+        """Two faces upright, one upside down: the doubtful finding upside down is dropped, the sure one is not."""
+        picture = self.MARKED.copy()
+        picture[0, 0] = 1
+        upright = Sees("retinaface", (HERE, 0.9), (THERE, 0.9), corner=1)
+        under = Box(x0=100, y0=20, x1=120, y1=45), Box(x0=150, y0=150, x1=170, y1=175)
+        lying = Sees("retinaface", (under[0], 0.9), (under[1], 0.2), corner=7)
+
+        class Both:
+            name = "retinaface"
+
+            def detect(self, rgb: np.ndarray) -> list[Detection]:
+                return upright.detect(rgb) or lying.detect(rgb)
+
+        faces = find_faces(picture, [Both()], DetectionConfig(effort="thorough"), [Both()])
+        assert len(faces) == 3
+
+    def test_without_glancers_only_upright_is_looked_at(self) -> None:
+        member = Sees("retinaface")
+        find_faces(PICTURE, [member], DetectionConfig(effort="thorough"))
+        assert member.looked == 1
+
+    @pytest.mark.parametrize("quarters", [1, 2, 3])
+    @pytest.mark.parametrize("effort", sorted(EFFORTS))
+    def test_a_portrait_turned_by_quarters_is_found(self, astronaut: np.ndarray, effort: str, quarters: int) -> None:
+        face = found(np.ascontiguousarray(np.rot90(astronaut, quarters)), effort)[0]
+        assert face.band == "accept"
+        upright = Detection(Box(x0=175, y0=65, x1=275, y1=190), None, 1)
+        there = turned_back(upright, -quarters % 4, (512, 512)).box
+        assert intersection_over_union(face.box, there) > 0.5
+        if quarters != 2:  # upside down the network sees a face the right way up, too
+            assert abs(np.degrees(face.landmarks.roll_rad)) > 60
+
+    def test_somebody_who_lies_beside_somebody_who_stands_is_found_too(self, astronaut: np.ndarray) -> None:
+        both = np.hstack([astronaut, np.rot90(astronaut)])
+        sure = [face for face in found(both, "thorough") if face.band == "accept"]
+        assert sorted(face.box.centre[0] > 512 for face in sure) == [False, True]
+
+
+class TestSizes:
+    def photo(self, astronaut: np.ndarray, height_px: int, size_wh: tuple[int, int]) -> tuple[np.ndarray, Box]:
+        """A head of which the face has that height, in a grey photo."""
+        head = astronaut[30:260, 120:330]
+        scale = height_px / 125
+        small = cv2.resize(head, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        picture = np.full((size_wh[1], size_wh[0], 3), 120, np.uint8)
+        x, y = size_wh[0] * 2 // 3, size_wh[1] * 2 // 3
+        picture[y : y + small.shape[0], x : x + small.shape[1]] = small
+        return picture, Box(x0=x, y0=y, x1=x + small.shape[1], y1=y + small.shape[0])
+
+    def test_a_face_of_14_px_in_20_megapixels_is_found_with_thorough_effort(self, astronaut: np.ndarray) -> None:
+        picture, head = self.photo(astronaut, 14, (5472, 3648))
+        faces = found(picture, "thorough")
+        assert any(head.x0 < face.box.centre[0] < head.x1 and head.y0 < face.box.centre[1] < head.y1 for face in faces)
+
+    @pytest.mark.parametrize("effort", sorted(EFFORTS))
+    def test_a_face_of_3000_px_is_found(self, astronaut: np.ndarray, effort: str) -> None:
+        close = cv2.resize(astronaut[40:220, 150:300], (3600, 4320), interpolation=cv2.INTER_CUBIC)
+        assert found(close, effort)[0].band == "accept"
