@@ -98,10 +98,18 @@ class TestSecondLook:
     def test_the_face_mesh_confirms_a_face(self, astronaut: np.ndarray) -> None:
         face = Box(x0=175, y0=65, x1=275, y1=190)
         (sure,) = find_faces(astronaut, [Sees("unknown", (face, 0.5))], DetectionConfig())
-        (empty,) = find_faces(
-            np.zeros_like(astronaut), [Sees("unknown", (face, 0.5))], DetectionConfig(doubt_score=0.01)
-        )
-        assert sure.score > empty.score
+        assert sure.score > 0.5
+
+    @pytest.mark.parametrize(
+        ("height_px", "score", "logit", "stays"),
+        [(97, 0.7, -3, False), (95, 0.7, -3, True), (97, 0.7, 3, True), (97, 0.9, -3, True)],
+    )
+    def test_something_large_and_doubtful_that_the_mesh_denies_is_no_face(
+        self, height_px: int, score: float, logit: float, stays: bool, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("photo_anonymizer.detection.find.mesh_logit", lambda *_: logit)
+        large = Box(x0=20, y0=20, x1=90, y1=20 + height_px)
+        assert len(find_faces(PICTURE, [Sees("unknown", (large, score))], DetectionConfig())) == stays
 
     def test_a_small_face_is_not_asked_about(self, monkeypatch: pytest.MonkeyPatch) -> None:
         def asked(*_: object) -> float:

@@ -29,6 +29,8 @@ MOSTLY_SURE = 0.8
 ten show less, and so do three of four of those held the right way, which costs them a glance."""
 SECOND_LOOK_FROM_PX = 32
 """Height from which the face mesh has something to say: of smaller sure faces it fails to confirm too many."""
+REFUTED_FROM_PX = 96
+"""Height from which the face mesh's denial is believed against findings that are in doubt anyway."""
 
 
 def find_faces(
@@ -42,7 +44,11 @@ def find_faces(
     size_wh, known = (rgb.shape[1], rgb.shape[0]), shipped(config.effort)
     merged = merge(_in_all_ways(rgb, detectors, config, glancers), known)
     judged = [_looked_at_again(rgb, face, known) for face in merged]
-    chosen = [face for face in judged if face.score >= config.doubt_score and face.box.cover(size_wh)]
+    chosen = [
+        face
+        for face in judged
+        if face.score >= config.doubt_score and face.box.cover(size_wh) and not _refuted(face, config)
+    ]
     chosen.sort(key=lambda face: -face.score)
     ran = tuple(detector.name for detector in detectors)
     return tuple(_face(number, face, ran, config) for number, face in enumerate(chosen))
@@ -125,6 +131,13 @@ def _looked_at_again(rgb: Pixels, face: MergedFace, known: Calibration) -> Merge
     logit = mesh_logit(rgb, face.box, face.landmarks)
     score = known.second_look.probability(face.score, logit)
     return replace(face, score=score, mesh_logit=logit, score_before_mesh=face.score)
+
+
+def _refuted(face: MergedFace, config: DetectionConfig) -> bool:
+    """Is this something large that the members doubt and the face mesh denies? Cloth, walls and dogs are; the mesh
+    denied none of 135 large faces in portraits and scenes. Where somebody shows behind it, the photo is held for it."""
+    denied = face.mesh_logit is not None and face.mesh_logit < 0
+    return denied and face.box.height >= REFUTED_FROM_PX and face.score < config.accept_score
 
 
 def _face(number: int, seen: MergedFace, ran: Sequence[str], config: DetectionConfig) -> Face:
