@@ -12,9 +12,8 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 from skimage import data
 
-from photo_anonymizer.config import DetectionConfig, load_config
-from photo_anonymizer.detection.retinaface import RetinaFace
-from photo_anonymizer.detection.stage import to_faces
+from photo_anonymizer.config import load_config
+from photo_anonymizer.detection.stage import faces_of
 from photo_anonymizer.methods.ladder import ladder
 from photo_anonymizer.methods.stage import patch_of
 from photo_anonymizer.model.patch import compose
@@ -33,7 +32,7 @@ SHOWN = {
 def main() -> None:
     """Writes the picture."""
     photo = data.astronaut()[:400, 40:400]
-    faces = to_faces(RetinaFace(DetectionConfig(), 2).detect(photo), (360, 400), "retinaface", DetectionConfig())
+    faces = faces_of(photo, load_config({"source": "x"}))
     cue = ClothingPattern(load_config({"source": "x"}).residual.strength)
     cues = [patch for face in faces for patch in cue.patches(photo, face, faces)]
     tiles = []
