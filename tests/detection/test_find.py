@@ -126,25 +126,26 @@ class TestAllWays:
     MARKED[-1, -1] = 7  # comes to the first pixel when the photo is turned by two quarters
 
     def test_a_sure_face_upright_makes_other_ways_superfluous_unless_all_are_asked_for(self) -> None:
-        for effort, times in (("fast", 0), ("balanced", 0), ("thorough", 4)):
+        for effort, times in (("fast", 0), ("balanced", 0), ("thorough", 3)):
             glance = Sees("retinaface")
             find_faces(PICTURE, [Sees("retinaface", (HERE, 0.99))], DetectionConfig(effort=effort), [glance])
             assert glance.looked == times
 
-    @pytest.mark.parametrize(("doubtful", "times"), [(0, 0), (1, 4)])
+    @pytest.mark.parametrize(("doubtful", "times"), [(0, 0), (1, 0), (3, 3)])
     def test_many_doubtful_findings_make_a_balanced_effort_glance_at_the_other_ways(
         self, doubtful: int, times: int
     ) -> None:
-        seen = [(Box(x0=60 * at, y0=100, x1=60 * at + 20, y1=125), 0.99 if at else 0.2) for at in range(4)]
+        boxes = [Box(x0=60 * at, y0=100, x1=60 * at + 20, y1=125) for at in range(2 + doubtful)]
+        seen = [(box, 0.99 if at < 2 else 0.2) for at, box in enumerate(boxes)]
         glance = Sees("retinaface")
-        find_faces(PICTURE, [Sees("retinaface", *seen[1 - doubtful :])], DetectionConfig(), [glance])
+        find_faces(PICTURE, [Sees("retinaface", *seen)], DetectionConfig(), [glance])
         assert glance.looked == times
 
     @pytest.mark.parametrize("effort", sorted(EFFORTS))
     def test_without_any_face_the_other_ways_are_glanced_at(self, effort: str) -> None:
         glance = Sees("retinaface")
         find_faces(PICTURE, [Sees("retinaface")], DetectionConfig(effort=effort), [glance])
-        assert glance.looked == (3 if effort == "fast" else 4)  # fast has glanced at it upright already
+        assert glance.looked == 3
 
     def test_a_face_seen_upside_down_is_found_and_turned_back(self) -> None:
         member, glance = (Sees("retinaface", (HERE, 0.99), corner=7) for _ in range(2))

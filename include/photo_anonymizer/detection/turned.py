@@ -1,6 +1,6 @@
 """A photo may lie on its side or stand on its head, and so may somebody in it: the other three ways of holding it.
 
-All four ways are glanced at with little effort; those that show more faces than upright, or a sure face that upright
+The others are glanced at with little effort; those that show more faces than upright, or a sure face that upright
 does not show, are then looked at as thoroughly as the photo itself.
 """
 
