@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -43,7 +44,8 @@ def find_faces(
     """
     size_wh, known = (rgb.shape[1], rgb.shape[0]), shipped(config.effort)
     merged = merge(_in_all_ways(rgb, detectors, config, glancers), known)
-    judged = [_looked_at_again(rgb, face, known) for face in merged]
+    possible = [face for face in merged if known.second_look.probability(face.score, math.inf) >= config.doubt_score]
+    judged = [_looked_at_again(rgb, face, known) for face in possible]
     chosen = [
         face
         for face in judged
