@@ -191,3 +191,18 @@ def run_dag(root: Path, source: Path, *, extra: Mapping[str, str] | None = None,
         subprocess.run(command, env=variables, stdout=stream, stderr=stream, timeout=TIMEOUT_S, check=True)
     ended = json.loads(result.read_text(encoding="utf-8"))
     return DagRun(config, ended["run_id"], ended["state"], home, log)
+
+
+def names_in(*paths: Path) -> list[str]:
+    """Files at or below ``paths`` that contain the name of a source file."""
+    files = [file for path in paths for file in ([path] if path.is_file() else path.rglob("*"))]
+    assert files
+    return [file.name for file in files for name in NAMES if name.encode() in _content(file) or name in file.name]
+
+
+def _content(file: Path) -> bytes:
+    """Bytes of a file; nothing for a folder, and for a database's file that was removed in the meantime."""
+    try:
+        return file.read_bytes()
+    except (FileNotFoundError, IsADirectoryError):
+        return b""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from dag_run import NAMES, DagRun, fault, launch, nobody, run_dag
+from dag_run import DagRun, fault, launch, names_in, nobody, run_dag
 from photo_anonymizer import claim
 from photo_anonymizer.config import load_config
 from photo_anonymizer.release.verify import verify
@@ -17,13 +17,6 @@ from photo_anonymizer.vault import Vault
 pytestmark = pytest.mark.pipeline
 
 METHODS = ("blur", "pixelate", "mask")
-
-
-def names_in(*paths: Path) -> list[str]:
-    """Files below ``paths`` that contain the name of a source file."""
-    files = [file for path in paths for file in ([path] if path.is_file() else path.rglob("*")) if file.is_file()]
-    assert files
-    return [file.name for file in files for name in NAMES if name.encode() in file.read_bytes() or name in file.name]
 
 
 # one run a method
