@@ -16,8 +16,8 @@ from photo_anonymizer.detection.consensus import MergedFace, merge
 from photo_anonymizer.detection.find import SECOND_LOOK_FROM_PX
 from photo_anonymizer.detection.protocol import Detection
 from photo_anonymizer.detection.reliability import reliability
-from photo_anonymizer.detection.second_look import mesh_logit
 from photo_anonymizer.errors import ConfigError
+from photo_anonymizer.mesh.network import mesh_logit
 from photo_anonymizer.model.geometry import Box, intersection_over_union
 from photo_anonymizer.model.pixels import Pixels
 
@@ -40,7 +40,7 @@ class Photos:
         return self._pixels[name]
 
     def mesh_logit(self, name: str, face: MergedFace) -> float:
-        """See :mod:`photo_anonymizer.detection.second_look`."""
+        """See :mod:`photo_anonymizer.mesh.network`."""
         place = name, face.seen_by[0].box
         if place not in self._logits:
             self._logits[place] = mesh_logit(self.rgb(name), face.box, face.landmarks)

@@ -19,6 +19,7 @@ from photo_anonymizer.methods.ladder import choose_method, ladder
 from photo_anonymizer.methods.mask import drawn_smile, user_icon
 from photo_anonymizer.methods.region import region_of
 from photo_anonymizer.methods.stage import noise_source, patch_of
+from photo_anonymizer.methods.subject import Subject
 from photo_anonymizer.model.patch import compose
 
 NAMES = sorted(METHODS)
@@ -83,9 +84,10 @@ def test_two_faces_that_share_the_cell_means_give_the_same_picture(name: str, se
     assert region is not None
     other = shuffled_within_cells(one, region, width, cells, seed)
     method = METHODS.load(name)()
-    assert np.array_equal(
-        method.pixels(one, region, parameters, chance(seed)), method.pixels(other, region, parameters, chance(seed))
+    first, second = (
+        method.paint(Subject(photo, someone, region), parameters, chance(seed)).pixels for photo in (one, other)
     )
+    assert np.array_equal(first, second)
 
 
 def shuffled_within_cells(photo: np.ndarray, region, face_width: int, cells: int, seed: int) -> np.ndarray:
@@ -116,11 +118,11 @@ def test_the_mask_is_the_same_whoever_is_behind_it() -> None:
 def test_strength_follows_the_face_and_never_a_fixed_number_of_pixels(name: str, width: int) -> None:
     """A large face keeps as few cells as a small one: no more than a few dozen colours survive."""
     photo = cv2.resize(noise_picture(9, 9), (width * 3, width * 3), interpolation=cv2.INTER_CUBIC)
-    region = region_of(
-        face(width, width, width, width), (width * 3, width * 3), scale=1.35, feather=0.08, shape="ellipse"
-    )
+    someone = face(width, width, width, width)
+    region = region_of(someone, (width * 3, width * 3), scale=1.35, feather=0.08, shape="ellipse")
     assert region is not None
-    made = METHODS.load("pixelate")().pixels(photo, region, step_of(name).parameters | {"noise": 0}, chance())
+    parameters = step_of(name).parameters | {"noise": 0}
+    made = METHODS.load("pixelate")().paint(Subject(photo, someone, region), parameters, chance()).pixels
     assert len(np.unique(made.reshape(-1, 3), axis=0)) <= 49
 
 
@@ -196,9 +198,11 @@ def test_cell_means_are_the_means() -> None:
 def test_cells_of_a_tiny_face_are_not_its_pixels() -> None:
     """Eight pixels of face keep two cells across, not four."""
     photo = noise_picture(40, 40)
-    region = region_of(face(16, 16, 8, 10), (40, 40), scale=1.35, feather=0.08, shape="ellipse")
+    someone = face(16, 16, 8, 10)
+    region = region_of(someone, (40, 40), scale=1.35, feather=0.08, shape="ellipse")
     assert region is not None
-    made = METHODS.load("pixelate")().pixels(photo, region, {"cells": 4, "levels": 16, "noise": 0}, chance())
+    parameters = {"cells": 4, "levels": 16, "noise": 0}
+    made = METHODS.load("pixelate")().paint(Subject(photo, someone, region), parameters, chance()).pixels
     changes = (np.diff(made[0].astype(int), axis=0) != 0).any(axis=1).sum()
     assert changes <= 3
 

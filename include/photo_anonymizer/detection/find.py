@@ -13,8 +13,8 @@ from photo_anonymizer.detection.doubt import band_of, doubts_about
 from photo_anonymizer.detection.effort import effort_of
 from photo_anonymizer.detection.members._scaled import best
 from photo_anonymizer.detection.protocol import Detection, Detector
-from photo_anonymizer.detection.second_look import mesh_logit
 from photo_anonymizer.detection.turned import QUARTERS, turned, turned_back
+from photo_anonymizer.mesh.network import mesh_logit
 from photo_anonymizer.model.face import Face, estimated_landmarks
 from photo_anonymizer.model.geometry import intersection_over_union
 from photo_anonymizer.model.pixels import Pixels

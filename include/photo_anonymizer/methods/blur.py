@@ -6,9 +6,8 @@ import cv2
 import numpy as np
 
 from photo_anonymizer.methods.cells import noisy_cells
-from photo_anonymizer.methods.protocol import Parameters
-from photo_anonymizer.methods.region import Region
-from photo_anonymizer.model.pixels import Pixels
+from photo_anonymizer.methods.protocol import Painted, Parameters
+from photo_anonymizer.methods.subject import Subject
 
 SAMPLES_A_CELL = 8
 """Smoothing happens at this resolution and is enlarged: the result is smooth anyway, and a large face costs no more."""
@@ -27,12 +26,13 @@ class Blur:
 
     name = "blur"
 
-    def pixels(self, rgb: Pixels, region: Region, parameters: Parameters, rng: np.random.Generator) -> Pixels:
+    def paint(self, subject: Subject, parameters: Parameters, rng: np.random.Generator) -> Painted:
         """See :class:`~photo_anonymizer.methods.protocol.Method`."""
-        cells = noisy_cells(rgb, region, parameters, rng)
+        region = subject.region
+        cells = noisy_cells(subject.rgb, region, parameters, rng)
         rows, columns = cells.shape[:2]
         size_wh = columns * SAMPLES_A_CELL, rows * SAMPLES_A_CELL
         coarse = cv2.resize(cells, size_wh, interpolation=cv2.INTER_LINEAR)
         smooth = cv2.GaussianBlur(coarse, (0, 0), parameters["sigma"] * SAMPLES_A_CELL, borderType=cv2.BORDER_REPLICATE)
         shown = cv2.resize(smooth, (region.box.width, region.box.height), interpolation=cv2.INTER_CUBIC)
-        return np.asarray(shown, dtype=np.uint8)
+        return Painted(np.asarray(shown, dtype=np.uint8), region.alpha)

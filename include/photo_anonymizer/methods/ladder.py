@@ -26,6 +26,8 @@ class Step:
     scale: float
     shape: Shape = "ellipse"
     hair: bool = False
+    otherwise: Step | None = None
+    """What takes over where the method cannot do a face; ``None`` for methods that can do every face."""
 
     def about(self) -> dict[str, Any]:
         """The rung as a patch records it."""

@@ -10,8 +10,9 @@ import cv2
 import numpy as np
 
 from photo_anonymizer.errors import ConfigError
-from photo_anonymizer.methods.protocol import Parameters
+from photo_anonymizer.methods.protocol import Painted, Parameters
 from photo_anonymizer.methods.region import Region
+from photo_anonymizer.methods.subject import Subject
 from photo_anonymizer.model.pixels import Pixels
 
 ICON_SIDE_PX = 512
@@ -27,14 +28,15 @@ class Mask:
 
     name = "mask"
 
-    def pixels(self, rgb: Pixels, region: Region, parameters: Parameters, rng: np.random.Generator) -> Pixels:  # noqa: ARG002
+    def paint(self, subject: Subject, parameters: Parameters, rng: np.random.Generator) -> Painted:  # noqa: ARG002
         """See :class:`~photo_anonymizer.methods.protocol.Method`."""
+        region = subject.region
         colour = np.array([int(parameters["colour"][at : at + 2], 16) for at in (1, 3, 5)], np.uint8)
         plain = np.broadcast_to(colour, (region.box.height, region.box.width, 3)).copy()
         if parameters["icon"] is None:
-            return plain
+            return Painted(plain, region.alpha)
         icon = user_icon(parameters["icon"]) if parameters["icon"] else drawn_smile()
-        return _laid_on(plain, icon, region)
+        return Painted(_laid_on(plain, icon, region), region.alpha)
 
 
 def _laid_on(plain: Pixels, icon: np.ndarray, region: Region) -> Pixels:

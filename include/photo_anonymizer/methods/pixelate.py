@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from photo_anonymizer.methods.cells import cell_edges, noisy_cells
-from photo_anonymizer.methods.protocol import Parameters
-from photo_anonymizer.methods.region import Region
-from photo_anonymizer.model.pixels import Pixels
+from photo_anonymizer.methods.protocol import Painted, Parameters
+from photo_anonymizer.methods.subject import Subject
 
 
 class Pixelate:
@@ -20,10 +19,11 @@ class Pixelate:
 
     name = "pixelate"
 
-    def pixels(self, rgb: Pixels, region: Region, parameters: Parameters, rng: np.random.Generator) -> Pixels:
+    def paint(self, subject: Subject, parameters: Parameters, rng: np.random.Generator) -> Painted:
         """See :class:`~photo_anonymizer.methods.protocol.Method`."""
-        cells = noisy_cells(rgb, region, parameters, rng)
+        region = subject.region
+        cells = noisy_cells(subject.rgb, region, parameters, rng)
         rows, columns = cells.shape[:2]
         heights = np.diff(cell_edges(region.box.height, rows))
         widths = np.diff(cell_edges(region.box.width, columns))
-        return np.repeat(np.repeat(cells, heights, axis=0), widths, axis=1)
+        return Painted(np.repeat(np.repeat(cells, heights, axis=0), widths, axis=1), region.alpha)

@@ -14,8 +14,9 @@ from photo_anonymizer.config import MethodName
 from photo_anonymizer.imagefile import decode, sha256_of
 from photo_anonymizer.methods import METHODS
 from photo_anonymizer.methods.ladder import Step, ladder
-from photo_anonymizer.methods.protocol import Method
+from photo_anonymizer.methods.protocol import CannotPaintError, Method, Painted
 from photo_anonymizer.methods.region import region_of
+from photo_anonymizer.methods.subject import Subject
 from photo_anonymizer.model.face import Face
 from photo_anonymizer.model.patch import FACE_LAYER, Patch, save_patches
 from photo_anonymizer.model.pixels import Pixels
@@ -63,8 +64,23 @@ def patch_of(rgb: Pixels, face: Face, step: Step, feather: float, rng: np.random
     region = region_of(face, size_wh, scale=step.scale, feather=feather, shape=step.shape, hair=step.hair)
     if region is None:
         return None
-    pixels = _method(step.method).pixels(rgb, region, step.parameters, rng)
-    return Patch(region.box, pixels, region.alpha, FACE_LAYER, f"methods.{step.method}", step.about(), face.face_id)
+    subject = Subject(rgb, face, region)
+    painted, author, why = _painted(subject, step, rng)
+    about = {**author.about(), **painted.about, **why}
+    return Patch(region.box, painted.pixels, painted.alpha, FACE_LAYER, f"methods.{author.method}", about, face.face_id)
+
+
+def _painted(subject: Subject, step: Step, rng: np.random.Generator) -> tuple[Painted, Step, dict[str, str]]:
+    """What takes the face's place, the step that made it and, where it is not the one asked for, why not."""
+    why: dict[str, str] = {}
+    while True:
+        try:
+            return _method(step.method).paint(subject, step.parameters, rng), step, why
+        except CannotPaintError as error:
+            if step.otherwise is None:
+                raise
+            why = {"instead_of": why.get("instead_of", step.method), "because": str(error)}
+            step = step.otherwise
 
 
 def noise_source(key: bytes, picture_sha256: str, face_id: str, step: Step) -> np.random.Generator:

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from faces import noise_picture
-from photo_anonymizer.detection import second_look
-from photo_anonymizer.detection.second_look import crop_matrix, cut, in_photo, mesh, mesh_logit
+from photo_anonymizer.mesh import network as second_look
+from photo_anonymizer.mesh.network import crop_matrix, cut, in_photo, mesh, mesh_logit
 from photo_anonymizer.model.face import Landmarks
 from photo_anonymizer.model.geometry import Box
 

@@ -1,0 +1,1 @@
+"""The face mesh, shared by the stages: 468 points on a face, how they hang together, how the head is turned and lit."""

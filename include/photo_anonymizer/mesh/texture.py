@@ -1,0 +1,205 @@
+"""Between a photo and a face's texture: what the mesh covers, unrolled into a square that is the same for every face.
+
+In the square every feature has its fixed place (:func:`~photo_anonymizer.mesh.topology.texture_points`), whatever the
+head's turn, size and expression: faces can be mixed, painted and lit there. The mapping is affine in every triangle.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from photo_anonymizer.mesh.topology import Triangles, Vertices, mean_shape, texture_points, triangles
+from photo_anonymizer.model.geometry import PixelBox
+from photo_anonymizer.model.pixels import Pixels
+
+Plane = NDArray[np.float32]
+Texture = NDArray[np.float32]
+"""float32 (side, side, 3), 0 to 255, RGB; without meaning outside the mesh."""
+_FINEST_PX = 400
+"""Resolution at which triangles are drawn at most: the map in between is smooth, and larger ones are enlarged."""
+
+
+@dataclass(frozen=True)
+class Unrolling:
+    """For every pixel of a texture the triangle that it lies in and where.
+
+    :param corners: int32 (side, side, 3), numbers of the triangle's points.
+    :param weights: float32 (side, side, 3), barycentric coordinates.
+    :param inside: bool (side, side): does the mesh cover this pixel?
+    """
+
+    corners: NDArray[np.int32]
+    weights: Plane
+    inside: NDArray[np.bool_]
+
+    def spread(self, values: NDArray[np.floating]) -> Plane:
+        """Values of the points, (468, k), for every pixel of the texture: float32 (side, side, k)."""
+        own = values.astype(np.float32)
+        return np.asarray(
+            own[self.corners[..., 0]] * self.weights[..., :1]
+            + own[self.corners[..., 1]] * self.weights[..., 1:2]
+            + own[self.corners[..., 2]] * self.weights[..., 2:]
+        )
+
+
+@lru_cache(maxsize=4)
+def unrolling(side_px: int) -> Unrolling:
+    """How a texture of so many pixels a side is laid out."""
+    points = texture_points() * side_px
+    number = _drawn(points, triangles(), side_px, side_px)
+    inside = number >= 0
+    # Just outside the outline the nearest triangle goes on, so that interpolation at the edge finds something.
+    _, nearest = cv2.distanceTransformWithLabels(
+        np.where(inside, 0, 255).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    of_label = np.zeros(nearest.max() + 1, np.int32)
+    of_label[nearest[inside]] = number[inside]
+    number = of_label[nearest]
+    columns, rows = np.meshgrid(np.arange(side_px) + 0.5, np.arange(side_px) + 0.5)
+    weights = _barycentric(points, number, columns, rows)
+    return Unrolling(triangles()[number], weights, inside)
+
+
+def texture_of(rgb: Pixels, points: NDArray[np.floating], side_px: int) -> Texture:
+    """What a photo shows on a mesh, unrolled.
+
+    :param rgb: uint8 (H, W, 3); points beyond it show its border.
+    :param points: (468, 2 or 3): x, y in the photo's pixels.
+    """
+    low = np.floor(points[:, :2].min(axis=0)).astype(int) - 2
+    high = np.ceil(points[:, :2].max(axis=0)).astype(int) + 3
+    low, high = np.maximum(low, 0), np.minimum(high, rgb.shape[1::-1])
+    if (high - low < 1).any():
+        return np.zeros((side_px, side_px, 3), np.float32)
+    crop = rgb[low[1] : high[1], low[0] : high[0]]
+    shrink = min(1.0, 1.5 * side_px / max(high - low))  # or the texture would skip pixels
+    if shrink < 1:
+        size = np.maximum(1, np.round((high - low) * shrink)).astype(int)
+        crop = cv2.resize(crop, size.tolist(), interpolation=cv2.INTER_AREA)
+    factor = np.array(crop.shape[1::-1]) / (high - low)
+    places = unrolling(side_px).spread((points[:, :2] - low) * factor) - np.float32(0.5)
+    shown = cv2.remap(
+        crop.astype(np.float32), places[..., 0], places[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
+    return np.asarray(shown)
+
+
+@dataclass(frozen=True)
+class Projection:
+    """Which place of the texture every pixel of a box shows.
+
+    :param places: float32 (height, width, 2): x, y in the texture, 0 to 1.
+    :param covered: float32 (height, width), 0 to 1: how much of the pixel the mesh covers.
+    """
+
+    places: Plane
+    covered: Plane
+
+    def shown(self, texture: NDArray[np.float32]) -> Plane:
+        """A texture, (side, side[, k]), as the box shows it: float32 (height, width[, k])."""
+        side = texture.shape[0]
+        at = self.places * np.float32(side) - np.float32(0.5)
+        return np.asarray(cv2.remap(texture, at[..., 0], at[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))
+
+
+def projection(points: NDArray[np.floating], box: PixelBox) -> Projection:
+    """How a mesh is seen in a box of the photo: of what lies behind each other, the nearest.
+
+    :param points: (468, 3): x, y in the photo's pixels, z smaller where nearer.
+    """
+    scale = min(1.0, _FINEST_PX / max(box.width, box.height))
+    width, height = max(1, round(box.width * scale)), max(1, round(box.height * scale))
+    factor = np.array([width / box.width, height / box.height])
+    flat = (points[:, :2].astype(np.float64) - (box.x0, box.y0)) * factor
+    order = _far_to_near(points, triangles())
+    number = _drawn(flat, triangles()[order], width, height)
+    covered = (number >= 0).astype(np.float32)
+    if not covered.any():
+        return Projection(
+            np.zeros((box.height, box.width, 2), np.float32), np.zeros((box.height, box.width), np.float32)
+        )
+    places = _places(flat, triangles()[order], number)
+    if scale < 1:
+        size = box.width, box.height
+        covered = cv2.resize(covered, size, interpolation=cv2.INTER_LINEAR)
+        places = cv2.resize(places, size, interpolation=cv2.INTER_LINEAR)
+    return Projection(places, covered)
+
+
+def normals_of(points: NDArray[np.floating]) -> Vertices:
+    """Unit normals of a mesh's points, (468, 3), outwards: z negative towards the camera."""
+    corners = points.astype(np.float64)[triangles()]
+    faces = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]) * _outwards()
+    normals = np.zeros_like(points, dtype=np.float64)
+    for corner in range(3):
+        np.add.at(normals, triangles()[:, corner], faces)
+    return np.asarray(normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-9))
+
+
+@lru_cache(maxsize=1)
+def _outwards() -> float:
+    """Sign that makes the triangles' normals point out of the face: all are listed in the same sense."""
+    corners = mean_shape()[triangles()]
+    faces = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    return -1.0 if faces[:, 2].sum() > 0 else 1.0
+
+
+def _far_to_near(points: NDArray[np.floating], corners: Triangles) -> NDArray[np.int64]:
+    """Numbers of the triangles that face the camera, the farthest first."""
+    across = points.astype(np.float64)[corners]
+    one, two = across[:, 1] - across[:, 0], across[:, 2] - across[:, 0]
+    towards = (one[:, 0] * two[:, 1] - one[:, 1] * two[:, 0]) * _outwards() < 0
+    depth = across[:, :, 2].mean(axis=1)
+    order = np.argsort(-depth)
+    return order[towards[order]]
+
+
+def _drawn(points: NDArray[np.float64], corners: Triangles, width: int, height: int) -> NDArray[np.int32]:
+    """The number of the triangle that is seen at every pixel, −1 for none; later ones lie on top."""
+    picture = np.full((height, width), -1, np.int32)
+    fixed = np.round((points - 0.5) * 16).astype(np.int32)[corners]
+    for number, triangle in enumerate(fixed):
+        cv2.fillConvexPoly(picture, triangle, number, lineType=cv2.LINE_8, shift=4)
+    return picture
+
+
+def _barycentric(
+    points: NDArray[np.float64], number: NDArray[np.int32], columns: NDArray[np.float64], rows: NDArray[np.float64]
+) -> Plane:
+    """Barycentric coordinates of pixels in their triangles, (…, 3); a little below 0 where it lies just outside."""
+    corners = points[triangles()][number]
+    a, b, c = corners[..., 0, :], corners[..., 1, :], corners[..., 2, :]
+    double = (b[..., 0] - a[..., 0]) * (c[..., 1] - a[..., 1]) - (c[..., 0] - a[..., 0]) * (b[..., 1] - a[..., 1])
+    double = np.where(np.abs(double) < 1e-9, 1e-9, double)
+    second = ((columns - a[..., 0]) * (c[..., 1] - a[..., 1]) - (c[..., 0] - a[..., 0]) * (rows - a[..., 1])) / double
+    third = ((b[..., 0] - a[..., 0]) * (rows - a[..., 1]) - (columns - a[..., 0]) * (b[..., 1] - a[..., 1])) / double
+    return np.stack([1 - second - third, second, third], axis=-1).astype(np.float32)
+
+
+def _places(flat: NDArray[np.float64], corners: Triangles, number: NDArray[np.int32]) -> Plane:
+    """Texture coordinates of every pixel, (height, width, 2); beside the mesh those of the nearest pixel on it."""
+    target, source = flat[corners], texture_points()[corners]
+    ones = np.ones((*target.shape[:2], 1))
+    square = np.concatenate([target, ones], axis=2)
+    degenerate = np.abs(np.linalg.det(square)) < 1e-6
+    square[degenerate] = np.eye(3)
+    maps = np.linalg.solve(square, source).astype(np.float32)  # (n, 3, 2): (x, y, 1) @ map is the place
+    height, width = number.shape
+    own = maps[np.maximum(number, 0)]
+    x = (np.arange(width, dtype=np.float32) + np.float32(0.5))[np.newaxis, :, np.newaxis]
+    y = (np.arange(height, dtype=np.float32) + np.float32(0.5))[:, np.newaxis, np.newaxis]
+    places = x * own[:, :, 0] + y * own[:, :, 1] + own[:, :, 2]
+    beside = number < 0
+    if beside.any():
+        _, nearest = cv2.distanceTransformWithLabels(
+            beside.astype(np.uint8), cv2.DIST_L2, 3, labelType=cv2.DIST_LABEL_PIXEL
+        )
+        of_label = np.zeros((nearest.max() + 1, 2), np.float32)
+        of_label[nearest[~beside]] = places[~beside]
+        places = of_label[nearest]
+    return np.ascontiguousarray(np.clip(places, 0, 1), dtype=np.float32)

@@ -1,0 +1,86 @@
+"""Unrolling a face and rolling it back."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from meshes import turned_mesh
+from photo_anonymizer.mesh.texture import normals_of, projection, texture_of, unrolling
+from photo_anonymizer.mesh.topology import LEFT_EYE, mean_shape, texture_points
+from photo_anonymizer.model.geometry import PixelBox
+
+SIDE = 128
+
+
+def gradient(width: int = 300, height: int = 300) -> np.ndarray:
+    """A picture whose red grows to the right and whose green grows downwards."""
+    picture = np.zeros((height, width, 3), np.uint8)
+    picture[..., 0] = np.linspace(0, 255, width)[np.newaxis]
+    picture[..., 1] = np.linspace(0, 255, height)[:, np.newaxis]
+    return picture
+
+
+def test_every_point_is_unrolled_to_its_place() -> None:
+    points = turned_mesh(0.2, 0.1, 0.3, 14, (150, 150))
+    shown = texture_of(gradient(), points, SIDE)
+    at = texture_points()[list(LEFT_EYE)] * SIDE - 0.5
+    columns, rows = np.round(at).astype(int).T
+    wanted = points[list(LEFT_EYE), :2] / 300 * 255
+    assert shown[rows, columns, :2] == pytest.approx(wanted, abs=4)
+
+
+def test_what_is_rolled_back_is_the_photo() -> None:
+    photo = cv2.GaussianBlur(np.random.default_rng(1).integers(0, 256, (300, 300, 3), np.uint8), (0, 0), 6)
+    points, box = turned_mesh(0.15, -0.1, 0.2, 14, (150, 150)), PixelBox(x0=30, y0=30, x1=280, y1=280)
+    seen = projection(points, box)
+    back = seen.shown(texture_of(photo, points, 256))
+    inner = cv2.erode(seen.covered, np.ones((5, 5))) > 0
+    assert inner.sum() > 10_000
+    assert np.abs(back - photo[box.slices])[inner].mean() < 2
+
+
+def test_of_two_layers_the_nearer_one_is_seen() -> None:
+    """From the side the nose hides a part of the far cheek."""
+    points = turned_mesh(0.9, 0, 0, 14, (150, 150))
+    seen = projection(points, PixelBox(x0=0, y0=0, x1=300, y1=300))
+    shade = np.zeros((64, 64), np.float32)
+    shade[:, 32:] = 1  # the half of the face that turned away lies on the right
+    right = seen.shown(shade)[seen.covered > 0.5].mean()
+    front = projection(turned_mesh(0, 0, 0, 14, (150, 150)), PixelBox(x0=0, y0=0, x1=300, y1=300))
+    assert right < 0.35 < front.shown(shade)[front.covered > 0.5].mean()
+
+
+def test_a_mesh_beside_the_box_covers_nothing() -> None:
+    seen = projection(turned_mesh(0, 0, 0, 5, (500, 500)), PixelBox(x0=0, y0=0, x1=40, y1=30))
+    assert not seen.covered.any()
+    assert seen.shown(np.zeros((16, 16, 3), np.float32)).shape == (30, 40, 3)
+
+
+def test_a_mesh_beside_the_photo_unrolls_to_something_of_the_right_shape() -> None:
+    assert texture_of(gradient(40, 40), turned_mesh(0, 0, 0, 5, (500, 500)), 32).shape == (32, 32, 3)
+
+
+def test_a_large_face_is_not_aliased() -> None:
+    """Stripes of one pixel become their mean, not a moiré."""
+    stripes = np.zeros((1600, 1600, 3), np.uint8)
+    stripes[:, ::2] = 255
+    shown = texture_of(stripes, turned_mesh(0, 0, 0, 80, (800, 800)), 64)
+    inside = cv2.erode(unrolling(64).inside.astype(np.uint8), np.ones((3, 3))) > 0
+    assert shown[inside].std() < 20
+
+
+def test_normals_point_out_of_the_face() -> None:
+    normals, shape = normals_of(mean_shape()), mean_shape()
+    assert np.linalg.norm(normals, axis=1) == pytest.approx(1)
+    assert normals[4, 2] < -0.5  # the tip of the nose, towards the camera
+    outwards = np.sign(normals[[234, 454], 0])
+    assert np.array_equal(outwards, np.sign(shape[[234, 454], 0]))  # the cheeks, to their sides
+
+
+def test_spreading_gives_every_point_its_value_back() -> None:
+    layout = unrolling(256)
+    places = layout.spread(texture_points())
+    columns, rows = np.meshgrid((np.arange(256) + 0.5) / 256, (np.arange(256) + 0.5) / 256)
+    assert places[layout.inside] == pytest.approx(np.stack([columns, rows], -1)[layout.inside], abs=2e-3)
