@@ -84,6 +84,12 @@ def test_what_is_unusable_is_refused_by_name(values, field):
     assert "\n" not in message
 
 
+@pytest.mark.parametrize("asked", [{"method": "synthetic"}, {"purpose": "realism"}])
+def test_methods_that_keep_the_hair_are_refused_where_hair_is_to_be_covered(asked: dict[str, str]) -> None:
+    with pytest.raises(ConfigError, match=r"region\.hair: synthetic keeps the hair"):
+        load_config({"source": "x", "region": {"hair": True}, **asked})
+
+
 def test_every_wrong_field_is_named_at_once():
     message = refused(method="magic", workers=-1)
     assert "method" in message

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import yaml
 
-from photo_anonymizer.config import RunConfig, load_config, merge, read_config_file, unflatten
+from photo_anonymizer.config import MethodName, RunConfig, load_config, merge, read_config_file, unflatten
 from photo_anonymizer.errors import ConfigError
 from photo_anonymizer.samples import sample_photos
 from photo_anonymizer.sources import is_local
@@ -21,7 +21,7 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("photos", nargs="?", metavar="PHOTOS", help=PHOTOS)
     parser.add_argument("--out", metavar="FOLDER", help="holds workspace/, vault/ and releases/ (default: ./out)")
     parser.add_argument("--dataset", metavar="NAME", help="name of the collection (default: photos)")
-    parser.add_argument("--method", metavar="METHOD", help="auto, blur, pixelate or mask (default: auto)")
+    parser.add_argument("--method", metavar="METHOD", help=f"auto, {', '.join(get_args(MethodName))} (default: auto)")
     parser.add_argument("--config", metavar="FILE", type=Path, help="YAML file with any field of the configuration")
     parser.add_argument(
         "--set",

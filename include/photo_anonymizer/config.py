@@ -18,7 +18,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from photo_anonymizer.errors import ConfigError
 
-MethodName = Literal["blur", "pixelate", "mask"]
+MethodName = Literal["blur", "pixelate", "mask", "synthetic"]
+KEEPS_HAIR: tuple[MethodName, ...] = ("synthetic",)
+"""Methods that follow the face's outline, which cannot cover the hair as well."""
 Colour = Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$")]
 
 
@@ -267,6 +269,17 @@ class MaskConfig(_Section):
     )
 
 
+class SyntheticConfig(_Section):
+    """Synthetic: a face of nobody, in the pose and light of the one that it replaces."""
+
+    strength: float = Field(
+        1.0,
+        ge=0,
+        le=2,
+        description="How far eyes, brows, nose and mouth move from where they were; 1 is as far as adults differ.",
+    )
+
+
 class ResidualConfig(_Section):
     """Residual cues: what else around a face is flattened because it may identify."""
 
@@ -348,11 +361,12 @@ class RunConfig(_Section):
         pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$",
         description="Name of the collection: small letters, digits, - and _. Versions are counted per dataset.",
     )
-    method: Literal["auto", "blur", "pixelate", "mask"] = Field(
+    method: Literal["auto", "blur", "pixelate", "mask", "synthetic"] = Field(
         "auto", description="How faces are changed; 'auto' follows the purpose."
     )
-    purpose: Literal["internal_review", "strong_privacy", "public_release", "unsure"] = Field(
-        "unsure", description="What the release is for: internal review → blur; anything else → mask."
+    purpose: Literal["internal_review", "strong_privacy", "public_release", "realism", "unsure"] = Field(
+        "unsure",
+        description="What the release is for: internal review → blur; realism → synthetic; anything else → mask.",
     )
     workers: int = Field(2, ge=1, le=64, description="Photos that one task works on at the same time.")
     ingest: IngestConfig = IngestConfig()
@@ -363,6 +377,7 @@ class RunConfig(_Section):
     blur: BlurConfig = BlurConfig()
     pixelate: PixelateConfig = PixelateConfig()
     mask: MaskConfig = MaskConfig()
+    synthetic: SyntheticConfig = SyntheticConfig()
     residual: ResidualConfig = ResidualConfig()
     reid: ReidConfig = ReidConfig()
     release: ReleaseConfig = ReleaseConfig()
@@ -382,12 +397,19 @@ class RunConfig(_Section):
         except RuntimeError:
             raise ValueError("starts with ~ and a name that is no user's") from None
 
+    @model_validator(mode="after")
+    def _hair(self) -> RunConfig:
+        if self.region.hair and self.chosen_method in KEEPS_HAIR:
+            raise ValueError(f"region.hair: {self.chosen_method} keeps the hair; choose blur, pixelate or mask")
+        return self
+
     @property
     def chosen_method(self) -> MethodName:
         """The method that the run uses: the one asked for, or the one that suits the purpose."""
         if self.method != "auto":
             return self.method
-        return "blur" if self.purpose == "internal_review" else "mask"
+        suited: dict[str, MethodName] = {"internal_review": "blur", "realism": "synthetic"}
+        return suited.get(self.purpose, "mask")
 
     @property
     def residual_enabled(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection
 from datetime import timedelta
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from airflow.dag_processing.dagbag import DagBag
@@ -13,8 +13,10 @@ from airflow.sdk import DAG, BaseBranchOperator, BaseOperator, TriggerRule, task
 from airflow.sdk.definitions.mappedoperator import MappedOperator
 
 from dag_run import python
+from photo_anonymizer.config import MethodName
 from photo_anonymizer_airflow.environment import POOLS, ROOT
 
+BRANCHES = {f"anonymize_{method}" for method in get_args(MethodName)}
 TASKS = {
     "prepare_run",
     "ingest_photos",
@@ -22,9 +24,7 @@ TASKS = {
     "strip_metadata",
     "detect_faces",
     "choose_method",
-    "anonymize_blur",
-    "anonymize_pixelate",
-    "anonymize_mask",
+    *BRANCHES,
     "collect_shards",
     "remove_residual_cues",
     "render_photos",
@@ -37,14 +37,11 @@ TASKS = {
 MAPPED = {
     "strip_metadata",
     "detect_faces",
-    "anonymize_blur",
-    "anonymize_pixelate",
-    "anonymize_mask",
+    *BRANCHES,
     "remove_residual_cues",
     "render_photos",
     "embed_faces",
 }
-BRANCHES = {"anonymize_blur", "anonymize_pixelate", "anonymize_mask"}
 HEAVY = ("cv2", "onnxruntime", "pandas", "great_expectations", "tensorflow", "pyarrow", "numpy")
 PARSE = f"import sys; sys.path.insert(0, {str(ROOT / 'dags')!r}); import anonymize_photos; dag = anonymize_photos.dag\n"
 

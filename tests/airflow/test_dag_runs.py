@@ -5,18 +5,19 @@ from __future__ import annotations
 import json
 import subprocess
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from dag_run import DagRun, fault, launch, names_in, nobody, run_dag
 from photo_anonymizer import claim
-from photo_anonymizer.config import load_config
+from photo_anonymizer.config import MethodName, load_config
 from photo_anonymizer.release.verify import verify
 from photo_anonymizer.vault import Vault
 
 pytestmark = pytest.mark.pipeline
 
-METHODS = ("blur", "pixelate", "mask")
+METHODS = get_args(MethodName)
 
 
 # one run a method

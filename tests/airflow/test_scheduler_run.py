@@ -142,7 +142,8 @@ def test_the_killed_task_was_tried_again(run: dict[str, Any]) -> None:
 
 def test_only_the_chosen_branch_ran(run: dict[str, Any]) -> None:
     states = {name: task["state"] for name, task in run["tasks"].items() if name.startswith("anonymize_")}
-    assert states == {"anonymize_blur": "success", "anonymize_pixelate": "skipped", "anonymize_mask": "skipped"}
+    assert states.pop("anonymize_blur") == "success"
+    assert set(states.values()) == {"skipped"}
 
 
 def test_exactly_one_intact_version_is_published(run: dict[str, Any], out: Path) -> None:

@@ -35,37 +35,45 @@ class Step:
 
 
 def choose_method(config: RunConfig) -> MethodName:
-    """The run's method: the one asked for or, for ``auto``, what suits the purpose (internal review → blur, otherwise
-    mask, the conservative choice)."""
+    """The run's method: the one asked for or, for ``auto``, what suits the purpose (internal review → blur, realism →
+    synthetic, otherwise mask, the conservative choice)."""
     return config.chosen_method
 
 
 def ladder(config: RunConfig, method: MethodName) -> tuple[Step, ...]:
     """The rungs that a face of this run may take, weakest first; the first one is the configured method."""
-    return tuple(replace(step, hair=config.region.hair) for step in _steps(config, method))
+    steps = {"blur": _cells, "pixelate": _cells, "mask": _mask, "synthetic": _synthetic}[method](config, method)
+    return tuple(replace(step, hair=config.region.hair) for step in steps)
 
 
-def _steps(config: RunConfig, method: MethodName) -> tuple[Step, ...]:
-    scale = config.region.scale
-    first = Step(method, _parameters(config, method), scale, _shape(config) if method == "mask" else "ellipse")
-    if method == "mask":
-        return first, _solid(scale * 1.3, LIGHT), _solid(scale * 1.7, DARK)
-    stronger = Step(method, {**first.parameters, "cells": max(1, first.parameters["cells"] // 2)}, scale * 1.1)
-    coarse = {"cells": 1, "levels": 8, "noise": max(config.pixelate.noise, 16.0)}
-    pixelated = Step("pixelate", coarse, scale * 1.1)
-    return first, stronger, pixelated, _solid(scale * 1.3, LIGHT)
-
-
-def _parameters(config: RunConfig, method: MethodName) -> dict[str, Any]:
-    if method == "mask":
-        icon = (config.mask.icon or "") if config.mask.shape == "icon" else None
-        return {"colour": config.mask.colour, "icon": icon}
-    return dict(getattr(config, method).model_dump())
-
-
-def _shape(config: RunConfig) -> Shape:
+def _mask(config: RunConfig, _: MethodName) -> tuple[Step, ...]:
+    icon = (config.mask.icon or "") if config.mask.shape == "icon" else None
     shapes: dict[str, Shape] = {"rectangle": "rectangle", "icon": "circle"}
-    return shapes.get(config.mask.shape, "ellipse")
+    shape = shapes.get(config.mask.shape, "ellipse")
+    scale = config.region.scale
+    first = Step("mask", {"colour": config.mask.colour, "icon": icon}, scale, shape)
+    return first, _solid(scale * 1.3, LIGHT), _solid(scale * 1.7, DARK)
+
+
+def _cells(config: RunConfig, method: MethodName) -> tuple[Step, ...]:
+    scale = config.region.scale
+    first = Step(method, dict(getattr(config, method).model_dump()), scale)
+    stronger = Step(method, {**first.parameters, "cells": max(1, first.parameters["cells"] // 2)}, scale * 1.1)
+    return first, stronger, _pixelated(config), _solid(scale * 1.3, LIGHT)
+
+
+def _synthetic(config: RunConfig, method: MethodName) -> tuple[Step, ...]:
+    """Where a face cannot be drawn well it is pixelated, which can always be done."""
+    scale, otherwise = config.region.scale, _pixelated(config)
+    first = Step(method, dict(config.synthetic.model_dump()), scale, otherwise=otherwise)
+    further = {**first.parameters, "strength": first.parameters["strength"] * 1.5}
+    return first, Step(method, further, scale, otherwise=otherwise), otherwise, _solid(scale * 1.3, LIGHT)
+
+
+def _pixelated(config: RunConfig) -> Step:
+    """One cell a face, at least so noisy."""
+    coarse = {"cells": 1, "levels": 8, "noise": max(config.pixelate.noise, 16.0)}
+    return Step("pixelate", coarse, config.region.scale * 1.1)
 
 
 def _solid(scale: float, colour: str) -> Step:

@@ -14,7 +14,7 @@ from photo_anonymizer.config import MethodName
 from photo_anonymizer.imagefile import decode, sha256_of
 from photo_anonymizer.methods import METHODS
 from photo_anonymizer.methods.ladder import Step, ladder
-from photo_anonymizer.methods.protocol import CannotPaintError, Method, Painted
+from photo_anonymizer.methods.protocol import CannotPaintError, Method
 from photo_anonymizer.methods.region import region_of
 from photo_anonymizer.methods.subject import Subject
 from photo_anonymizer.model.face import Face
@@ -58,29 +58,26 @@ def anonymize(run: RunFolder, shard: str, previous: str, method: MethodName) -> 
 def patch_of(rgb: Pixels, face: Face, step: Step, feather: float, rng: np.random.Generator) -> Patch | None:
     """The edit that replaces one face; None when the face lies outside the photo.
 
+    Where the step's method cannot do this face, the step that it names instead does, and the edit says so.
+
     :param rgb: uint8 (H, W, 3), the untouched photo.
     """
     size_wh = rgb.shape[1], rgb.shape[0]
-    region = region_of(face, size_wh, scale=step.scale, feather=feather, shape=step.shape, hair=step.hair)
-    if region is None:
-        return None
-    subject = Subject(rgb, face, region)
-    painted, author, why = _painted(subject, step, rng)
-    about = {**author.about(), **painted.about, **why}
-    return Patch(region.box, painted.pixels, painted.alpha, FACE_LAYER, f"methods.{author.method}", about, face.face_id)
-
-
-def _painted(subject: Subject, step: Step, rng: np.random.Generator) -> tuple[Painted, Step, dict[str, str]]:
-    """What takes the face's place, the step that made it and, where it is not the one asked for, why not."""
     why: dict[str, str] = {}
     while True:
+        region = region_of(face, size_wh, scale=step.scale, feather=feather, shape=step.shape, hair=step.hair)
+        if region is None:
+            return None
         try:
-            return _method(step.method).paint(subject, step.parameters, rng), step, why
+            painted = _method(step.method).paint(Subject(rgb, face, region), step.parameters, rng)
         except CannotPaintError as error:
             if step.otherwise is None:
                 raise
-            why = {"instead_of": why.get("instead_of", step.method), "because": str(error)}
+            why = {"instead_of": step.method, "because": str(error)}
             step = step.otherwise
+            continue
+        author, about = f"methods.{step.method}", {**step.about(), **painted.about, **why}
+        return Patch(region.box, painted.pixels, painted.alpha, FACE_LAYER, author, about, face.face_id)
 
 
 def noise_source(key: bytes, picture_sha256: str, face_id: str, step: Step) -> np.random.Generator:

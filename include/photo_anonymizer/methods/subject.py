@@ -5,16 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
+import cv2
+import numpy as np
+
+from photo_anonymizer.mesh.approximate import approximate_mesh
 from photo_anonymizer.mesh.light import Light, fit_light
 from photo_anonymizer.mesh.network import Mesh, look
 from photo_anonymizer.mesh.pose import Pose, pose_of
-from photo_anonymizer.mesh.texture import Texture, normals_of, texture_of, unrolling
+from photo_anonymizer.mesh.texture import Plane, Texture, normals_of, texture_of, unrolling
 from photo_anonymizer.methods.region import Region
 from photo_anonymizer.model.face import Face
 from photo_anonymizer.model.pixels import Pixels
 
 TEXTURE_PX = 256
 """Side of the texture that lighting and colour are measured in."""
+APPROXIMATE_BELOW_PX = 40
+"""Height below which the mean face, laid on the landmarks, will do where the network finds none: nobody sees more."""
 _EVERY = 7
 """Lighting has nine numbers a channel; every seventh pixel of the texture settles them as well as all do."""
 
@@ -34,8 +40,16 @@ class Subject:
 
     @cached_property
     def mesh(self) -> Mesh:
-        """The 468 points and how sure the network is that this is a face; without meaning where it is not sure."""
-        return look(self.rgb, self.face.box, self.face.landmarks)
+        """The 468 points and how sure the network is that this is a face (above 0: sure)."""
+        found = look(self.rgb, self.face.box, self.face.landmarks)
+        if found.logit <= 0 and self.face.box.height < APPROXIMATE_BELOW_PX:
+            return Mesh(approximate_mesh(self.face).astype(np.float32), 0.0)
+        return found
+
+    @property
+    def mesh_is_usable(self) -> bool:
+        """Does the mesh lie on the face? Without meaning where it does not."""
+        return self.mesh.logit > 0 or self.face.box.height < APPROXIMATE_BELOW_PX
 
     @cached_property
     def pose(self) -> Pose:
@@ -48,8 +62,18 @@ class Subject:
         return texture_of(self.rgb, self.mesh.points, TEXTURE_PX)
 
     @cached_property
+    def normals(self) -> Plane:
+        """Which way the face's surface looks, unrolled: unit vectors, float32 (TEXTURE_PX, TEXTURE_PX, 3)."""
+        return smooth_normals(self.mesh.points, TEXTURE_PX)
+
+    @cached_property
     def light(self) -> Light:
         """How the face is lit, in the colours of its skin."""
-        layout = unrolling(TEXTURE_PX)
-        normals = layout.spread(normals_of(self.mesh.points))
-        return fit_light(self.texture[layout.inside][::_EVERY], normals[layout.inside][::_EVERY])
+        inside = unrolling(TEXTURE_PX).inside
+        return fit_light(self.texture[inside][::_EVERY], self.normals[inside][::_EVERY])
+
+
+def smooth_normals(points: np.ndarray, side_px: int) -> Plane:
+    """Normals of a mesh, unrolled and rid of the triangles' edges: unit vectors, float32 (side, side, 3)."""
+    spread = cv2.GaussianBlur(unrolling(side_px).spread(normals_of(points)), (0, 0), side_px / 64)
+    return np.asarray(spread / np.maximum(np.linalg.norm(spread, axis=2, keepdims=True), 1e-6))

@@ -1,0 +1,94 @@
+"""What lies in front of a face: hair over the forehead or the cheeks stays, and where too much is hidden the face
+cannot be replaced well.
+
+Known by its colour alone: what the face's own light does not explain and what is connected to the face's outline.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from photo_anonymizer.mesh.texture import Texture
+from photo_anonymizer.mesh.topology import LEFT_BROW, LEFT_EYE, OUTER_LIPS, OVAL, RIGHT_BROW, RIGHT_EYE, texture_points
+
+Plane = NDArray[np.float32]
+SIDE_PX = 256
+_OTHER_HUE, _OTHER_BRIGHTNESS = 24.0, 45.0
+"""Distances in a*b* and in L* from which something is no skin."""
+_OFF = 0.3
+"""How far from the lit skin's colour something must be, as a share of it, to be something else."""
+_REACH_PX = 62
+"""How far into the face, from its outline, something in front of it is looked for."""
+
+
+def in_front(texture: Texture, skin: Texture) -> Plane:
+    """Where something other than skin reaches into the face from its outline: float32 (SIDE_PX, SIDE_PX), 0 to 1.
+
+    :param texture: the face unrolled, float32 (SIDE_PX, SIDE_PX, 3).
+    :param skin: what plain skin would look like there under the face's light; likewise.
+    """
+    other = (_off(texture, skin) > _OFF) & (_depth() < _REACH_PX) & _possible()
+    other = cv2.morphologyEx(other.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
+    _, number = cv2.connectedComponents(other)
+    from_outline = np.unique(number[(_depth() > 0) & (_depth() < 6)])
+    kept = np.isin(number, from_outline[from_outline > 0]).astype(np.float32)
+    kept = cv2.dilate(kept, np.ones((3, 3)))
+    return np.asarray(cv2.GaussianBlur(kept, (0, 0), 1.6))
+
+
+def hidden_share(texture: Texture) -> float:
+    """Share of the face's middle (nose, inner cheeks, chin) whose colour is not that of the skin above it, 0 to 1.
+
+    Colours are compared in CIELAB. Light differs over a face in brightness far more than in hue, and so do beards.
+    """
+    lab = cv2.cvtColor(
+        np.clip(cv2.GaussianBlur(texture, (0, 0), 1.2) / 255, 0, 1).astype(np.float32), cv2.COLOR_RGB2LAB
+    )
+    skin = np.median(lab[_above()], axis=0)
+    hue = np.linalg.norm(lab[..., 1:] - skin[1:], axis=2)
+    other = (hue > _OTHER_HUE) | (np.abs(lab[..., 0] - skin[0]) > _OTHER_BRIGHTNESS)
+    return float(other[_middle()].mean())
+
+
+def _off(texture: Texture, skin: Texture) -> Plane:
+    soft = cv2.GaussianBlur(texture, (0, 0), 1.2)
+    return np.asarray(np.abs(soft - skin).mean(axis=2) / (skin.mean(axis=2) + 20))
+
+
+@lru_cache(maxsize=1)
+def _depth() -> Plane:
+    """Distance from the outline in px, 0 outside the face."""
+    return np.asarray(cv2.distanceTransform(_area(OVAL, 0), cv2.DIST_L2, 5))
+
+
+@lru_cache(maxsize=1)
+def _possible() -> NDArray[np.bool_]:
+    """Where hair may lie: not on the features, which are no plain skin either; below the mouth it would be a beard."""
+    features = np.zeros((SIDE_PX, SIDE_PX), np.uint8)
+    for loop in (LEFT_EYE, RIGHT_EYE, LEFT_BROW, RIGHT_BROW, OUTER_LIPS):
+        features |= _area(loop, 7)
+    below = np.arange(SIDE_PX)[:, np.newaxis] > 0.62 * SIDE_PX
+    return np.asarray((features == 0) & ~below)
+
+
+@lru_cache(maxsize=1)
+def _above() -> NDArray[np.bool_]:
+    """Forehead and the bridge of the nose: seldom hidden together with what lies below."""
+    return np.asarray((_area((104, 333, 299, 69, 9, 151), 0) > 0) | (_area((6, 122, 351, 168), 0) > 0))
+
+
+@lru_cache(maxsize=1)
+def _middle() -> NDArray[np.bool_]:
+    middle = _area((118, 6, 347, 425, 421, 199, 201, 205), 0)
+    return np.asarray((middle > 0) & (_area(OUTER_LIPS, 5) == 0))
+
+
+def _area(loop: tuple[int, ...], grow_px: int) -> NDArray[np.uint8]:
+    mask = np.zeros((SIDE_PX, SIDE_PX), np.uint8)
+    points = np.round(texture_points()[list(loop)] * SIDE_PX).astype(np.int32)
+    cv2.fillPoly(mask, [points if loop == OVAL else cv2.convexHull(points)], 255)
+    return cv2.dilate(mask, np.ones((2 * grow_px + 1, 2 * grow_px + 1), np.uint8)) if grow_px else mask

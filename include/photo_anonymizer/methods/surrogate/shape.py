@@ -1,0 +1,152 @@
+"""Where the new face's features are: moved and resized in the head's own frame, with pose and expression left alone.
+
+Features (eyes, brows, nose, mouth) move as wholes. Their own outlines, which carry the expression, stay those of the
+face that is replaced; so does the face's outline, so that hair, ears and neck still fit.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from photo_anonymizer.mesh.topology import (
+    INNER_LIPS,
+    LEFT_BROW,
+    LEFT_EYE,
+    OUTER_LIPS,
+    OVAL,
+    RIGHT_BROW,
+    RIGHT_EYE,
+    Vertices,
+    mean_shape,
+)
+
+LEFT_EYE_RING = (*LEFT_EYE, 247, 30, 29, 27, 28, 56, 190, 25, 110, 24, 23, 22, 26, 112)
+RIGHT_EYE_RING = (*RIGHT_EYE, 467, 260, 259, 257, 258, 286, 414, 255, 339, 254, 253, 252, 256, 341)
+NOSE = (1, 2, 4, 5, 6, 19, 45, 48, 64, 94, 97, 98, 115, 129, 195, 197, 220, 275, 278, 294, 326, 327, 344, 358, 440)
+FEATURES = {
+    "left_eye": LEFT_EYE_RING,
+    "right_eye": RIGHT_EYE_RING,
+    "left_brow": LEFT_BROW,
+    "right_brow": RIGHT_BROW,
+    "nose": NOSE,
+    "mouth": (*OUTER_LIPS, *INNER_LIPS),
+}
+_REACH_CM = 1.1
+"""How far a feature's motion carries on around it."""
+
+
+@dataclass(frozen=True)
+class Moves:
+    """How the features change. Lengths in cm of the mean face; sizes are factors.
+
+    Limits are about two standard deviations between adults (Farkas, Anthropometry of the Head and Face, 1994).
+    """
+
+    eyes_apart: float
+    eyes_down: float
+    eye_size: float
+    brows_down: float
+    nose_down: float
+    nose_width: float
+    nose_length: float
+    mouth_down: float
+    mouth_width: float
+    mouth_height: float
+
+
+LIMITS = Moves(
+    eyes_apart=0.22,
+    eyes_down=0.25,
+    eye_size=0.1,
+    brows_down=0.25,
+    nose_down=0.28,
+    nose_width=0.12,
+    nose_length=0.14,
+    mouth_down=0.32,
+    mouth_width=0.14,
+    mouth_height=0.3,
+)
+
+
+def drawn_moves(rng: np.random.Generator, strength: float = 1.0) -> Moves:
+    """Moves by chance, none of them near zero: each between half and all of its limit, to either side."""
+
+    def draw(limit: float) -> float:
+        return float(rng.choice((-1, 1)) * rng.uniform(0.5, 1) * limit * strength)
+
+    return Moves(**{name: draw(limit) for name, limit in vars(LIMITS).items()})
+
+
+def towards(shape: Vertices, aim: Vertices) -> Moves:
+    """The moves that bring the features of one shape to where they are in another, both in the mean face's frame."""
+
+    def middle(points: Vertices, feature: str) -> NDArray[np.float64]:
+        return np.asarray(points[list(FEATURES[feature])].mean(axis=0))
+
+    def extent(points: Vertices, feature: str, axis: int) -> float:
+        return float(np.ptp(points[list(FEATURES[feature]), axis]))
+
+    def down(feature: str) -> float:
+        return float((middle(aim, feature) - middle(shape, feature))[1])
+
+    def apart(points: Vertices) -> float:
+        return float(middle(points, "right_eye")[0] - middle(points, "left_eye")[0])
+
+    eyes_down = (down("left_eye") + down("right_eye")) / 2
+    return Moves(
+        eyes_apart=(apart(aim) - apart(shape)) / 2,
+        eyes_down=eyes_down,
+        eye_size=extent(aim, "left_eye", 0) / extent(shape, "left_eye", 0) - 1,
+        brows_down=(down("left_brow") + down("right_brow")) / 2 - eyes_down,
+        nose_down=down("nose"),
+        nose_width=extent(aim, "nose", 0) / extent(shape, "nose", 0) - 1,
+        nose_length=extent(aim, "nose", 1) / extent(shape, "nose", 1) - 1,
+        mouth_down=down("mouth"),
+        mouth_width=0.0,  # tells a smile, which stays
+        mouth_height=0.0,
+    )
+
+
+def moved(shape: Vertices, moves: Moves) -> Vertices:
+    """A shape, (468, 3) in the mean face's frame, with its features moved."""
+    wanted = {
+        "left_eye": _scaled(shape, "left_eye", moves.eye_size, moves.eye_size, (-moves.eyes_apart, moves.eyes_down)),
+        "right_eye": _scaled(shape, "right_eye", moves.eye_size, moves.eye_size, (moves.eyes_apart, moves.eyes_down)),
+        "left_brow": _scaled(shape, "left_brow", 0, 0, (-moves.eyes_apart, moves.eyes_down + moves.brows_down)),
+        "right_brow": _scaled(shape, "right_brow", 0, 0, (moves.eyes_apart, moves.eyes_down + moves.brows_down)),
+        "nose": _scaled(shape, "nose", moves.nose_width, moves.nose_length, (0, moves.nose_down)),
+        "mouth": _scaled(shape, "mouth", moves.mouth_width, moves.mouth_height * 0.5, (0, moves.mouth_down)),
+    }
+    result = shape.copy()
+    for feature, motion in wanted.items():
+        result[:, :2] += _shares()[feature][:, np.newaxis] * motion
+    return result
+
+
+def _scaled(shape: Vertices, feature: str, wider: float, higher: float, shift: tuple[float, float]) -> Vertices:
+    """Motion of every point, (468, 2), if all of the face were scaled about the feature's middle and shifted."""
+    from_middle = shape[:, :2] - shape[list(FEATURES[feature]), :2].mean(axis=0)
+    return np.asarray(from_middle * (wider, higher) + shift)
+
+
+@cache
+def _shares() -> dict[str, NDArray[np.float64]]:
+    """How much every point takes part in a feature's motion, 0 to 1; nothing on the face's outline."""
+    flat = mean_shape()
+    rim = _distance_cm(flat, OVAL)
+    free = np.clip(rim / 2.2, 0, 1)
+    raw = {name: np.exp(-((_distance_cm(flat, points) / _REACH_CM) ** 2)) for name, points in FEATURES.items()}
+    total = np.maximum(sum(raw.values()), 1.0)
+    shares = {name: value / total * free for name, value in raw.items()}
+    for name, points in FEATURES.items():
+        for other in shares:
+            shares[other][list(points)] = 1.0 if other == name else 0.0
+    return shares
+
+
+def _distance_cm(points: Vertices, loop: tuple[int, ...]) -> NDArray[np.float64]:
+    return np.asarray(np.linalg.norm(points[:, np.newaxis] - points[list(loop)][np.newaxis], axis=2).min(axis=1))

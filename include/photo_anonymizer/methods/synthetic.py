@@ -1,0 +1,174 @@
+"""Synthetic: a face of nobody, turned, lit and coloured like the one that it replaces.
+
+What is taken from that face: where it is and how it is turned; how far lids and lips are open and where the eyes look;
+the light on it, which holds its skin's colour (:mod:`photo_anonymizer.mesh.light`); its outline; coarse hints at age
+and presentation (:mod:`.surrogate.looks`). What is not: its colours at any place, and where its features are.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from photo_anonymizer.mesh.iris import gaze, irises
+from photo_anonymizer.mesh.texture import Texture, projection
+from photo_anonymizer.mesh.topology import OVAL, Vertices, texture_points
+from photo_anonymizer.methods.protocol import CannotPaintError, Painted, Parameters
+from photo_anonymizer.methods.subject import TEXTURE_PX, Subject, smooth_normals
+from photo_anonymizer.methods.surrogate import blend
+from photo_anonymizer.methods.surrogate.features import draw_eyes, draw_mouth, tones_of
+from photo_anonymizer.methods.surrogate.front import hidden_share, in_front
+from photo_anonymizer.methods.surrogate.looks import CHEEKS, mean_inside
+from photo_anonymizer.methods.surrogate.shape import moved
+from photo_anonymizer.methods.surrogate.source import Surrogate, surrogate_for
+from photo_anonymizer.model.geometry import PixelBox
+
+MAX_YAW_RAD = math.radians(42)
+"""Beyond this the network lays the far half of the mesh wrongly, and a drawn face shows it."""
+MAX_HIDDEN = 0.4
+"""Share of the face's middle that may be something else than skin: a hand, a mask, a microphone."""
+COARSEST_PX_A_CM, FINEST_PX_A_CM = 10.0, 36.0
+"""Resolutions between which faces are drawn: smaller ones are shrunk, so that their features stay clean; larger ones
+are enlarged, as nothing finer is drawn."""
+LARGE_FROM_PX_A_CM = 17.0
+"""From here on the texture is drawn at twice the resolution."""
+_LIGHT_PX = 128
+_SURELY_FACE = 0.6
+"""The ellipse in the detected box times this is face, whatever the head's turn."""
+_GLOSS = 0.1
+_RIM_FROM_PX, _RIM_WIDTH_PX = 2.0, 15.0
+
+Canvas = NDArray[np.float32]
+
+
+class Synthetic:
+    """A drawn or averaged face in place of the original one.
+
+    Parameters: ``donors`` and ``k`` (:mod:`.surrogate.source`), ``strength`` of the features' moves, 1 is usual.
+    """
+
+    name = "synthetic"
+
+    def paint(self, subject: Subject, parameters: Parameters, rng: np.random.Generator) -> Painted:
+        """See :class:`~photo_anonymizer.methods.protocol.Method`."""
+        _check(subject)
+        made = surrogate_for(subject, parameters, rng, LARGE_FROM_PX_A_CM)
+        points = subject.pose.placed(moved(subject.pose.unplaced(subject.mesh.points.astype(np.float64)), made.moves))
+        box = _around(points, subject.region.box)
+        _check_place(subject, points)
+        face, alpha = _drawn(subject, made, points, in_front(subject.texture, _plain_skin(subject)), box)
+        photo = subject.rgb[box.slices].astype(np.float32)
+        face = blend.meeting(face, photo, alpha)
+        face = blend.as_sharp_as(face, photo, alpha)
+        face = blend.with_grain(face, blend.GRAIN_SHARE * blend.grain(photo, alpha), rng)
+        return _in_region(face, alpha, box, subject.region.box, made)
+
+
+def _check(subject: Subject) -> None:
+    if not subject.mesh_is_usable:
+        raise CannotPaintError("mesh_in_doubt")
+    if abs(subject.pose.yaw_rad) > MAX_YAW_RAD:
+        raise CannotPaintError("profile_view")
+    if hidden_share(subject.texture) > MAX_HIDDEN:
+        raise CannotPaintError("partly_hidden")
+
+
+def _check_place(subject: Subject, points: Vertices) -> None:
+    """A mesh that does not lie on the face that was detected must not decide what stays visible of it."""
+    hull = cv2.convexHull(points[:, :2].astype(np.float32))
+    middle = subject.face.box.scaled(_SURELY_FACE)
+    angles = np.linspace(0, 2 * np.pi, 16, endpoint=False)
+    x, y = middle.centre
+    edge = zip(x + middle.width / 2 * np.cos(angles), y + middle.height / 2 * np.sin(angles), strict=True)
+    if any(cv2.pointPolygonTest(hull, (float(across), float(down)), measureDist=False) < 0 for across, down in edge):
+        raise CannotPaintError("mesh_in_doubt")
+
+
+def _drawn(
+    subject: Subject, made: Surrogate, points: Vertices, front: NDArray[np.float32], box: PixelBox
+) -> tuple[Canvas, Canvas]:
+    """The face and how much of every pixel it covers: float32 (h, w, 3), 0 to 255, and (h, w), 0 to 1."""
+    own = subject.pose.scale
+    scale = min(max(own, COARSEST_PX_A_CM), FINEST_PX_A_CM) / own
+    size = max(4, round(box.width * scale)), max(4, round(box.height * scale))
+    factor = np.array([size[0] / box.width, size[1] / box.height, scale])
+    canvas_box = PixelBox(x0=0, y0=0, x1=size[0], y1=size[1])
+    there = (points - (box.x0, box.y0, 0)) * factor
+    seen = projection(there, canvas_box)
+    canvas = seen.shown(_lit(made.albedo, points, subject))
+    tones = tones_of(_front(subject), made.iris)
+    draw_mouth(canvas, there[:, :2], own * scale, tones)
+    middles = irises(there, gaze(subject.rgb, subject.mesh.points))
+    draw_eyes(canvas, there[:, :2], middles, own * scale, tones, made.lashes)
+    as_it_was = projection((subject.mesh.points - (box.x0, box.y0, 0)) * factor, canvas_box)
+    cover = seen.shown(_rim()) * seen.covered * (1 - as_it_was.shown(front))
+    how = cv2.INTER_AREA if scale > 1 else cv2.INTER_LINEAR
+    wh = box.width, box.height
+    return cv2.resize(canvas, wh, interpolation=how), cv2.resize(cover, wh, interpolation=how)
+
+
+def _lit(albedo: Texture, points: Vertices, subject: Subject) -> Texture:
+    """The albedo under the photo's light, with a little gloss, as bright at the cheeks as the original."""
+    side = albedo.shape[0]
+    normals = smooth_normals(points, _LIGHT_PX)
+    shading = np.maximum(subject.light.shading(normals), 0.3 * _front(subject)).astype(np.float32)
+    towards = subject.light.direction - np.array([0, 0, 1])
+    half = towards / max(float(np.linalg.norm(towards)), 1e-6)
+    shine = (np.clip(normals @ half, 0, 1) ** 18).astype(np.float32)
+    bright = float(_front(subject).mean())
+    lit = albedo * cv2.resize(shading, (side, side), interpolation=cv2.INTER_LINEAR)
+    lit += _GLOSS * bright * cv2.resize(shine, (side, side), interpolation=cv2.INTER_LINEAR)[..., np.newaxis]
+    wanted, is_now = mean_inside(subject.texture, CHEEKS), mean_inside(lit, CHEEKS)
+    return np.asarray(lit * np.clip(wanted / np.maximum(is_now, 1), 0.75, 1.35), np.float32)
+
+
+def _front(subject: Subject) -> NDArray[np.float64]:
+    """Colour of plain skin that looks the way the face looks, (3,), 0 to 255."""
+    aside = np.linspace(-0.5, 0.5, 5)
+    ahead = np.column_stack([np.sin(aside), np.zeros(5), -np.cos(aside)]) @ subject.pose.rotation.T
+    return np.asarray(np.maximum(subject.light.shading(ahead).mean(axis=0), 1.0), np.float64)
+
+
+def _plain_skin(subject: Subject) -> Texture:
+    """What the face would look like if all of it were plain skin: float32 (TEXTURE_PX, TEXTURE_PX, 3)."""
+    return np.maximum(subject.light.shading(subject.normals), 0.35 * _front(subject)).astype(np.float32)
+
+
+def _around(points: Vertices, region: PixelBox) -> PixelBox:
+    """The box about the mesh, as far as it lies in the region.
+
+    :raises CannotPaintError: nowhere.
+    """
+    low, high = points[:, :2].min(axis=0), points[:, :2].max(axis=0)
+    x0, y0 = max(region.x0, math.floor(low[0]) - 2), max(region.y0, math.floor(low[1]) - 2)
+    x1, y1 = min(region.x1, math.ceil(high[0]) + 2), min(region.y1, math.ceil(high[1]) + 2)
+    if x0 >= x1 or y0 >= y1:
+        raise CannotPaintError("mesh_in_doubt")
+    return PixelBox(x0=x0, y0=y0, x1=x1, y1=y1)
+
+
+@lru_cache(maxsize=1)
+def _rim() -> NDArray[np.float32]:
+    """How opaque the drawn face is at every place of the texture: 1 but for a soft rim along the outline."""
+    mask = np.zeros((TEXTURE_PX, TEXTURE_PX), np.uint8)
+    cv2.fillPoly(mask, [np.round(texture_points()[list(OVAL)] * TEXTURE_PX).astype(np.int32)], 255)
+    depth = cv2.distanceTransform(mask, cv2.DIST_L2, 5)
+    share = np.clip((depth - _RIM_FROM_PX) / _RIM_WIDTH_PX, 0, 1)
+    return np.asarray(share * share * (3 - 2 * share), np.float32)
+
+
+def _in_region(face: Canvas, alpha: Canvas, box: PixelBox, region: PixelBox, made: Surrogate) -> Painted:
+    pixels = np.zeros((region.height, region.width, 3), np.uint8)
+    cover = np.zeros((region.height, region.width), np.uint8)
+    place = (
+        slice(box.y0 - region.y0, box.y1 - region.y0),
+        slice(box.x0 - region.x0, box.x1 - region.x0),
+    )
+    cover[place] = np.round(np.clip(alpha, 0, 1) * 255)
+    pixels[place] = np.clip(np.round(face), 0, 255)
+    pixels[cover == 0] = 0
+    return Painted(pixels, cover, made.about)

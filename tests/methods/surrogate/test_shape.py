@@ -1,0 +1,98 @@
+"""Features move as wholes; pose, expression and outline stay."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from photo_anonymizer.mesh.pose import pose_of
+from photo_anonymizer.mesh.topology import (
+    INNER_LIP_PAIRS,
+    LEFT_EYE,
+    LEFT_EYE_LIDS,
+    OVAL,
+    RIGHT_EYE,
+    RIGHT_EYE_LIDS,
+    mean_shape,
+)
+from photo_anonymizer.methods.surrogate.shape import FEATURES, LIMITS, Moves, drawn_moves, moved, towards
+
+seeds = st.integers(0, 2**32 - 1)
+NONE = Moves(**dict.fromkeys(vars(LIMITS), 0.0))
+
+
+def middle(shape: np.ndarray, feature: str) -> np.ndarray:
+    return np.asarray(shape[list(FEATURES[feature])].mean(axis=0))
+
+
+@given(seed=seeds)
+@settings(max_examples=30)
+def test_no_move_is_near_zero_and_none_beyond_what_adults_differ(seed: int) -> None:
+    moves = vars(drawn_moves(np.random.default_rng(seed)))
+    shares = [abs(moves[name]) / limit for name, limit in vars(LIMITS).items()]
+    assert min(shares) >= 0.5
+    assert max(shares) <= 1
+
+
+@given(seed=seeds)
+@settings(max_examples=30)
+def test_the_outline_stays_where_it_is(seed: int) -> None:
+    shape = moved(mean_shape(), drawn_moves(np.random.default_rng(seed)))
+    assert shape[list(OVAL)] == pytest.approx(mean_shape()[list(OVAL)])
+
+
+@given(seed=seeds)
+@settings(max_examples=30)
+def test_the_pose_stays(seed: int) -> None:
+    pose = pose_of(moved(mean_shape(), drawn_moves(np.random.default_rng(seed))))
+    assert np.degrees(np.abs([pose.yaw_rad, pose.pitch_rad, pose.roll_rad])).max() < 4
+
+
+@given(seed=seeds)
+@settings(max_examples=30)
+def test_openings_stay_as_wide_in_proportion(seed: int) -> None:
+    before, after = mean_shape(), moved(mean_shape(), drawn_moves(np.random.default_rng(seed)))
+    for pairs, corners in ((LEFT_EYE_LIDS, LEFT_EYE), (RIGHT_EYE_LIDS, RIGHT_EYE)):
+        ratios = [
+            np.mean([shape[low, 1] - shape[up, 1] for up, low in pairs]) / np.ptp(shape[[corners[0], corners[8]], 0])
+            for shape in (before, after)
+        ]
+        assert ratios[1] == pytest.approx(ratios[0], rel=0.15)
+    gaps = [np.mean([shape[low, 1] - shape[up, 1] for up, low in INNER_LIP_PAIRS]) for shape in (before, after)]
+    assert gaps[1] == pytest.approx(gaps[0], abs=0.15)
+
+
+def test_a_move_moves_its_feature_and_hardly_the_others() -> None:
+    shape = moved(mean_shape(), Moves(**{**vars(NONE), "mouth_down": 0.3}))
+    assert middle(shape, "mouth")[1] - middle(mean_shape(), "mouth")[1] == pytest.approx(0.3, abs=0.02)
+    assert middle(shape, "left_eye") == pytest.approx(middle(mean_shape(), "left_eye"), abs=0.01)
+
+
+def test_moves_towards_a_shape_bring_the_features_there() -> None:
+    aim = moved(mean_shape(), Moves(**{**vars(NONE), "eyes_apart": 0.2, "nose_down": 0.2, "mouth_down": -0.2}))
+    found = towards(mean_shape(), aim)
+    assert (found.eyes_apart, found.nose_down, found.mouth_down) == pytest.approx((0.2, 0.2, -0.2), abs=0.02)
+    assert np.abs(moved(mean_shape(), found) - aim).max() < 0.1
+
+
+def test_strength_nothing_moves_nothing() -> None:
+    assert np.array_equal(moved(mean_shape(), drawn_moves(np.random.default_rng(0), 0.0)), mean_shape())
+
+
+def test_the_mesh_does_not_fold() -> None:
+    """Every triangle keeps its sense, also with all moves at their limits."""
+    from photo_anonymizer.mesh.topology import triangles
+
+    front = mean_shape()[:, :2]
+
+    def areas(points: np.ndarray) -> np.ndarray:
+        a, b, c = (points[triangles()[:, at]] for at in range(3))
+        return np.asarray((b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) - (c[:, 0] - a[:, 0]) * (b[:, 1] - a[:, 1]))
+
+    usual = np.median(np.abs(areas(front)))
+    clear = np.abs(areas(front)) > 0.2 * usual
+    for seed in range(20):
+        after = areas(moved(mean_shape(), drawn_moves(np.random.default_rng(seed)))[:, :2])
+        assert (np.sign(after) == np.sign(areas(front)))[clear].mean() > 0.98

@@ -1,0 +1,212 @@
+"""A face of nobody in place of somebody's."""
+
+from __future__ import annotations
+
+import math
+
+import cv2
+import numpy as np
+import pytest
+from skimage.color import deltaE_ciede2000, rgb2lab
+from subjects import skin_photo, subject
+
+from photo_anonymizer.config import load_config
+from photo_anonymizer.detection.stage import faces_of
+from photo_anonymizer.mesh.network import look
+from photo_anonymizer.mesh.pose import pose_of
+from photo_anonymizer.mesh.topology import LEFT_EYE_LIDS, RIGHT_EYE_LIDS
+from photo_anonymizer.methods.ladder import ladder
+from photo_anonymizer.methods.protocol import CannotPaintError, Painted
+from photo_anonymizer.methods.stage import patch_of
+from photo_anonymizer.methods.subject import Subject
+from photo_anonymizer.methods.synthetic import Synthetic
+from photo_anonymizer.model.geometry import intersection_over_union
+from photo_anonymizer.model.patch import FACE_LAYER, Patch, compose
+from photo_anonymizer.model.pixels import Pixels
+
+PARAMETERS = {"strength": 1.0}
+
+
+def chance(number: int = 0) -> np.random.Generator:
+    return np.random.default_rng(number)
+
+
+def paint(someone: Subject, seed: int = 0) -> Painted:
+    return Synthetic().paint(someone, PARAMETERS, chance(seed))
+
+
+def shown(someone: Subject, painted: Painted) -> Pixels:
+    patch = Patch(someone.region.box, painted.pixels, painted.alpha, FACE_LAYER, "test")
+    return compose(someone.rgb, [patch])
+
+
+@pytest.mark.parametrize("height_px", [48, 80, 200, 700])
+def test_what_it_draws_is_a_face_to_the_network_that_knows_faces(height_px: int) -> None:
+    someone = subject(height_px)
+    assert look(someone.rgb, someone.face.box, someone.face.landmarks).logit < 0  # bare skin
+    result = shown(someone, paint(someone))
+    assert look(result, someone.face.box, someone.face.landmarks).logit > 0
+
+
+def test_a_detector_finds_it() -> None:
+    someone = subject(160)
+    run = load_config({"source": "-", "detection": {"effort": "fast"}})
+    found = faces_of(shown(someone, paint(someone)), run)
+    assert max(intersection_over_union(face.box, someone.face.box) for face in found) > 0.5
+
+
+@pytest.mark.parametrize(("yaw", "pitch", "roll"), [(0.35, 0, 0), (-0.35, 0.1, 0), (0, -0.2, 0.4), (0.2, 0, -1.4)])
+def test_it_is_turned_like_the_one_that_it_replaces(yaw: float, pitch: float, roll: float) -> None:
+    someone = subject(220, yaw=yaw, pitch=pitch, roll=roll)
+    result = shown(someone, paint(someone))
+    pose = pose_of(look(result, someone.face.box, someone.face.landmarks).points)
+    off = [pose.yaw_rad - someone.pose.yaw_rad, pose.pitch_rad - someone.pose.pitch_rad, pose.roll_rad - roll]
+    assert np.degrees(np.abs(off)).max() < 12
+
+
+def test_nothing_outside_the_face_changes() -> None:
+    someone = subject(150)
+    result = shown(someone, paint(someone))
+    hull = cv2.convexHull(np.ascontiguousarray(someone.mesh.points[:, :2]))
+    changed = np.argwhere((result != someone.rgb).any(axis=2))
+    assert len(changed) > 3000
+    assert min(cv2.pointPolygonTest(hull, (float(x), float(y)), True) for y, x in changed[::7]) > -3
+
+
+def test_the_middle_of_the_face_is_replaced_entirely() -> None:
+    """No pixel of eyes, nose and mouth shines through."""
+    someone = subject(200)
+    painted = paint(someone)
+    inner = someone.mesh.points[[33, 263, 1, 61, 291, 17, 9], :2] - (someone.region.box.x0, someone.region.box.y0)
+    mask = np.zeros(painted.alpha.shape, np.uint8)
+    cv2.fillConvexPoly(mask, cv2.convexHull(inner.astype(np.int32)), 1)
+    assert painted.alpha[mask > 0].min() == 255
+
+
+def test_details_of_the_original_do_not_survive() -> None:
+    """Of what tells two faces apart that are lit alike, the pictures that replace them have nothing in its place."""
+    one = subject(200)
+    drawn = one.rgb.copy()
+    for x, y in one.mesh.points[::9, :2].astype(int):
+        cv2.circle(drawn, (int(x), int(y)), 3, (90, 60, 50), -1)
+    marked = subject(200, photo=drawn)
+    for name in ("light", "texture"):  # lit alike, and with the same hints
+        marked.__dict__[name] = getattr(one, name)
+    first, second = paint(one), paint(marked)
+    inside = cv2.erode((first.alpha == 255).astype(np.uint8), np.ones((25, 25))) > 0
+    before = (marked.rgb.astype(int) - one.rgb).mean(axis=2)[one.region.box.slices][inside]
+    after = (second.pixels.astype(int) - first.pixels).mean(axis=2)[inside]
+    assert np.abs(before).mean() > 5
+    assert abs(np.corrcoef(before, after)[0, 1]) < 0.05
+
+
+@pytest.mark.parametrize("brightness", [0.35, 0.7, 1.0])
+def test_the_skin_keeps_its_tone(brightness: float) -> None:
+    someone = subject(200, photo=skin_photo(440, brightness=brightness))
+    result = shown(someone, paint(someone))
+    cheeks = np.zeros(result.shape[:2], np.uint8)
+    for loop in ((50, 36, 205, 187, 123), (280, 266, 425, 411, 352)):
+        cv2.fillConvexPoly(cheeks, cv2.convexHull(someone.mesh.points[list(loop), :2]).astype(np.int32), 1)
+    before, after = (rgb2lab(picture[cheeks > 0].mean(axis=0) / 255) for picture in (someone.rgb, result))
+    assert float(deltaE_ciede2000(before, after)) < 6
+
+
+def test_the_bright_side_stays_the_bright_side() -> None:
+    someone = subject(200)
+    result = shown(someone, paint(someone)).mean(axis=2)
+    cheeks = someone.mesh.points[[50, 280], :2].astype(int)
+    left, right = (result[y - 8 : y + 8, x - 8 : x + 8].mean() for x, y in cheeks)
+    assert left > 1.05 * right
+
+
+def test_closed_lids_stay_closed_and_open_ones_show_an_eye() -> None:
+    open_eyes, closed = subject(240), subject(240)
+    points = closed.mesh.points.copy()
+    for upper, lower in (*LEFT_EYE_LIDS, *RIGHT_EYE_LIDS, (161, 163), (157, 154)):
+        points[upper] = points[lower]
+    closed.__dict__["mesh"] = type(closed.mesh)(points, 20.0)
+    x, y = open_eyes.mesh.points[[33, 133], :2].mean(axis=0).astype(int)
+
+    def contrast(someone: Subject) -> float:
+        eye = shown(someone, paint(someone))[y - 5 : y + 6, x - 14 : x + 14].mean(axis=2)
+        return float(np.ptp(eye[3:8]))
+
+    assert contrast(open_eyes) > contrast(closed)
+
+
+def test_two_faces_are_not_the_same_nobody() -> None:
+    someone = subject(200)
+    first, second = paint(someone, 1), paint(someone, 2)
+    assert np.abs(first.pixels.astype(int) - second.pixels)[first.alpha == 255].mean() > 4
+
+
+def test_the_same_chance_draws_the_same_face() -> None:
+    first, second = paint(subject(120), 5), paint(subject(120), 5)
+    assert np.array_equal(first.pixels, second.pixels)
+    assert np.array_equal(first.alpha, second.alpha)
+
+
+def test_the_records_say_where_the_face_comes_from() -> None:
+    assert paint(subject(60)).about["source"] == "rendered"
+
+
+def test_a_face_that_the_network_does_not_know_is_left_to_another_method() -> None:
+    with pytest.raises(CannotPaintError, match="mesh_in_doubt"):
+        paint(subject(200, logit=-3))
+
+
+def test_a_profile_is_left_to_another_method() -> None:
+    with pytest.raises(CannotPaintError, match="profile_view"):
+        paint(subject(200, yaw=math.radians(60)))
+
+
+def test_a_face_behind_something_is_left_to_another_method() -> None:
+    photo = skin_photo(440)
+    photo[205:330, 90:350] = (20, 60, 200)  # a mask of cloth
+    with pytest.raises(CannotPaintError, match="partly_hidden"):
+        paint(subject(200, photo=photo))
+
+
+def test_hair_over_the_forehead_stays() -> None:
+    photo = skin_photo(440)
+    photo[:160, 235:] = (25, 20, 18)
+    someone = subject(200, photo=photo)
+    result = shown(someone, paint(someone))
+    strand = (slice(138, 150), slice(255, 268))
+    assert np.abs(result[strand].astype(int) - photo[strand]).mean() < 25
+
+
+def test_the_other_method_takes_over_and_the_records_say_why() -> None:
+    step = ladder(load_config({"source": "-"}), "synthetic")[0]
+    noise = np.random.default_rng(0).integers(0, 256, (300, 300, 3), np.uint8)
+    someone = subject(100, photo=noise)
+    patch = patch_of(noise, someone.face, step, 0.08, chance())
+    assert patch is not None
+    assert patch.author == "methods.pixelate"
+    assert (patch.parameters["instead_of"], patch.parameters["because"]) == ("synthetic", "mesh_in_doubt")
+
+
+@pytest.mark.parametrize("centre", [(10.0, 220.0), (430.0, 220.0), (220.0, 5.0), (220.0, 436.0)])
+def test_a_face_that_the_photo_cuts_has_a_defined_result(centre: tuple[float, float]) -> None:
+    someone = subject(200, photo=skin_photo(440), centre=centre)
+    step = ladder(load_config({"source": "-"}), "synthetic")[0]
+    patch = patch_of(someone.rgb, someone.face, step, 0.08, chance())
+    assert patch is not None
+    assert (patch.region.x1, patch.region.y1) <= (440, 440)
+    painted = paint(someone)
+    assert painted.alpha.shape == (someone.region.box.height, someone.region.box.width)
+    assert painted.alpha.max() == 255
+
+
+@pytest.mark.parametrize("height_px", [4, 4000])
+def test_extreme_sizes_have_a_defined_result(height_px: int) -> None:
+    painted = paint(subject(height_px))
+    assert painted.alpha.max() > 0
+
+
+def test_a_grey_photo_stays_grey() -> None:
+    photo = skin_photo(440)
+    photo[:] = photo.mean(axis=2, keepdims=True)
+    someone = subject(200, photo=photo)
+    result = shown(someone, paint(someone)).astype(int)
+    assert np.abs(np.ptp(result, axis=2)).mean() < 3
