@@ -12,6 +12,7 @@ Turns a folder of photos into a release in which nobody can be recognised, and a
 | ingest_photos, plan_shards | every file gets an id and a row in the ledger; photos are cut into shards | clear the task |
 | strip_metadata, detect_faces | clean upright copies; faces, doubtful ones to the review queue | clear the failed shard |
 | choose_method, anonymize_* | one branch a run; a patch for every face | clear the failed shard |
+| gather_donors | synthetic only: who in the batch may lend features to whom | clear the task; too few people: correct the configuration |
 | collect_shards, remove_residual_cues, render_photos | patterns around faces flattened; every photo encoded once | clear the failed shard |
 | embed_faces, measure_reidentification | the attack; faces that are still linked get a stronger method | clear the task |
 | reid_gate | Great Expectations judges counts and rates | nothing is published; the message says why. Never retried |
@@ -38,6 +39,7 @@ from photo_anonymizer_airflow.operators.collect_shards import CollectShardsOpera
 from photo_anonymizer_airflow.operators.detect_faces import DetectFacesOperator
 from photo_anonymizer_airflow.operators.embed_faces import EmbedFacesOperator
 from photo_anonymizer_airflow.operators.export_release import RELEASES, ExportReleaseOperator
+from photo_anonymizer_airflow.operators.gather_donors import GatherDonorsOperator
 from photo_anonymizer_airflow.operators.ingest_photos import IngestPhotosOperator
 from photo_anonymizer_airflow.operators.measure_reidentification import MeasureReidentificationOperator
 from photo_anonymizer_airflow.operators.plan_shards import PlanShardsOperator
@@ -110,6 +112,11 @@ with DAG(
         for method in METHODS
     ]
 
+    # Synthetic faces may be averaged from others of the batch, which must be seen as a whole first.
+    donors = GatherDonorsOperator(task_id="gather_donors", run_folder=RUN_FOLDER)
+    firsts = [donors if branch.task_id == "anonymize_synthetic" else branch for branch in branches]
+    donors >> branches[METHODS.index("synthetic")]
+
     # Runs when exactly one branch did; with another upstream task it would run even though no branch had.
     collect = CollectShardsOperator(
         task_id="collect_shards",
@@ -139,6 +146,9 @@ with DAG(
         strip,
         detect,
         choose,
+        firsts,
+    )
+    chain(
         branches,
         collect,
         cues,

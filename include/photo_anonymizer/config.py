@@ -272,12 +272,35 @@ class MaskConfig(_Section):
 class SyntheticConfig(_Section):
     """Synthetic: a face of nobody, in the pose and light of the one that it replaces."""
 
+    donors: Literal["auto", "bank", "batch", "rendered"] = Field(
+        "auto",
+        description="Where new faces come from: a bank of consenting or generated donors (recommended for public "
+        "releases), averages of other people of the batch, or drawn. auto: the bank if there is one, else the batch "
+        "for faces that enough people suit, else drawn.",
+    )
+    bank: str | None = Field(
+        None, description="A YAML file with path, sha256 and licence of a bank that prepare_donors has made."
+    )
+    k: int = Field(
+        10, ge=5, le=100, description="How many different people an averaged face is made of, with equal shares."
+    )
+    consistency: Literal["fresh", "per_run"] = Field(
+        "fresh",
+        description="fresh: every face in every photo is another nobody. per_run: a person gets the same new face in "
+        "all photos of a run, which links those photos to each other.",
+    )
     strength: float = Field(
         1.0,
         ge=0,
         le=2,
         description="How far eyes, brows, nose and mouth move from where they were; 1 is as far as adults differ.",
     )
+
+    @model_validator(mode="after")
+    def _bank(self) -> SyntheticConfig:
+        if self.donors == "bank" and not self.bank:
+            raise ValueError("bank: name the bank's YAML file, or choose other donors")
+        return self
 
 
 class ResidualConfig(_Section):
@@ -337,6 +360,7 @@ class ReleaseConfig(_Section):
 
 USERS_FILES = (
     ("mask", "icon"),
+    ("synthetic", "bank"),
     ("detection", "yunet_model"),
     ("detection", "user_model"),
     ("detection", "given_boxes"),

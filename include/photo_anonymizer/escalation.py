@@ -11,6 +11,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
+from photo_anonymizer import donors
 from photo_anonymizer.imagefile import decode, sha256_of
 from photo_anonymizer.methods.ladder import Step, ladder
 from photo_anonymizer.methods.stage import noise_source, patch_of
@@ -145,7 +146,8 @@ class _Loop:
             if face.face_id in steps:
                 step = steps[face.face_id]
                 rng = noise_source(self.key, sha256_of(original), face.face_id, step)
-                made = patch_of(rgb, face, step, self.config.region.feather, rng)
+                offer = donors.offered(self.run, record.photo_id, face.face_id)
+                made = patch_of(rgb, face, step, self.config.region.feather, rng, offer)
                 kept.extend([made] if made else [])
         return kept
 

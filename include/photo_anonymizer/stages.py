@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import get_args
 
-from photo_anonymizer import claim, consent, outcome, weights
+from photo_anonymizer import claim, consent, donors, outcome, weights
 from photo_anonymizer.config import MethodName, RunConfig
 from photo_anonymizer.detection.stage import STAGE as DETECT
 from photo_anonymizer.detection.stage import check_detectors, detect_faces
@@ -52,6 +53,8 @@ def start_run(config: RunConfig, run_id: str) -> RunFolder:
     consent.check(config)
     if config.mask.shape == "icon" and config.mask.icon:
         user_icon(config.mask.icon)
+    if config.synthetic.bank:
+        donors.bank_of(config)
     run = RunFolder.of(config, run_id)
     claim.take(config, run)
     try:
@@ -65,7 +68,7 @@ def start_run(config: RunConfig, run_id: str) -> RunFolder:
 def run_shard_stage(run: RunFolder, stage: str, shard: str) -> None:
     """Runs one of :data:`PHOTO_STAGES` for one shard."""
     if stage == ANONYMIZE:
-        anonymize(run, shard, DETECT, choose_method(run.config))
+        anonymize(run, shard, DETECT, choose_method(run.config), partial(donors.offered, run))
         return
     if stage == DETECT:
         detect_faces(run, shard, STRIP, consent.Consent.of(run.config).kept)
@@ -112,6 +115,8 @@ def run_photo_stages(run: RunFolder) -> None:
     ingest(run)
     shards = plan_shards(run)
     for stage in PHOTO_STAGES:
+        if stage == ANONYMIZE and choose_method(run.config) == "synthetic":
+            donors.gather(run)
         for shard in shards:
             run_shard_stage(run, stage, shard)
         if stage == ANONYMIZE:

@@ -25,6 +25,7 @@ TASKS = {
     "detect_faces",
     "choose_method",
     *BRANCHES,
+    "gather_donors",
     "collect_shards",
     "remove_residual_cues",
     "render_photos",
@@ -115,7 +116,9 @@ def test_photos_are_never_mapped_over_only_shards_are(dag: DAG) -> None:
 
 
 def test_the_branch_leads_to_the_methods_and_to_nothing_else(dag: DAG) -> None:
-    assert dag.get_task("choose_method").downstream_task_ids == BRANCHES
+    firsts = BRANCHES - {"anonymize_synthetic"} | {"gather_donors"}
+    assert dag.get_task("choose_method").downstream_task_ids == firsts
+    assert dag.get_task("anonymize_synthetic").upstream_task_ids >= {"gather_donors"}
 
 
 def test_the_branch_and_the_methods_wait_for_detection(dag: DAG) -> None:

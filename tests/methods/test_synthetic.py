@@ -8,7 +8,6 @@ import cv2
 import numpy as np
 import pytest
 from skimage.color import deltaE_ciede2000, rgb2lab
-from subjects import skin_photo, subject
 
 from photo_anonymizer.config import load_config
 from photo_anonymizer.detection.stage import faces_of
@@ -23,8 +22,9 @@ from photo_anonymizer.methods.synthetic import Synthetic
 from photo_anonymizer.model.geometry import intersection_over_union
 from photo_anonymizer.model.patch import FACE_LAYER, Patch, compose
 from photo_anonymizer.model.pixels import Pixels
+from subjects import skin_photo, subject
 
-PARAMETERS = {"strength": 1.0}
+PARAMETERS = {"donors": "rendered", "k": 10, "strength": 1.0}
 
 
 def chance(number: int = 0) -> np.random.Generator:
@@ -97,7 +97,7 @@ def test_details_of_the_original_do_not_survive() -> None:
     before = (marked.rgb.astype(int) - one.rgb).mean(axis=2)[one.region.box.slices][inside]
     after = (second.pixels.astype(int) - first.pixels).mean(axis=2)[inside]
     assert np.abs(before).mean() > 5
-    assert abs(np.corrcoef(before, after)[0, 1]) < 0.05
+    assert abs(np.corrcoef(before, after)[0, 1]) < 0.1
 
 
 @pytest.mark.parametrize("brightness", [0.35, 0.7, 1.0])

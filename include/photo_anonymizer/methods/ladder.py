@@ -65,7 +65,9 @@ def _cells(config: RunConfig, method: MethodName) -> tuple[Step, ...]:
 def _synthetic(config: RunConfig, method: MethodName) -> tuple[Step, ...]:
     """Where a face cannot be drawn well it is pixelated, which can always be done."""
     scale, otherwise = config.region.scale, _pixelated(config)
-    first = Step(method, dict(config.synthetic.model_dump()), scale, otherwise=otherwise)
+    own = config.synthetic
+    parameters = {"donors": own.donors, "k": own.k, "strength": own.strength}
+    first = Step(method, parameters, scale, otherwise=otherwise)
     further = {**first.parameters, "strength": first.parameters["strength"] * 1.5}
     return first, Step(method, further, scale, otherwise=otherwise), otherwise, _solid(scale * 1.3, LIGHT)
 

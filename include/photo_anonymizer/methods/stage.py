@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import json
 import time
+from collections.abc import Callable
 from functools import cache
 
 import numpy as np
@@ -16,7 +17,7 @@ from photo_anonymizer.methods import METHODS
 from photo_anonymizer.methods.ladder import Step, ladder
 from photo_anonymizer.methods.protocol import CannotPaintError, Method
 from photo_anonymizer.methods.region import region_of
-from photo_anonymizer.methods.subject import Subject
+from photo_anonymizer.methods.subject import OfferedDonors, Subject
 from photo_anonymizer.model.face import Face
 from photo_anonymizer.model.patch import FACE_LAYER, Patch, save_patches
 from photo_anonymizer.model.pixels import Pixels
@@ -28,7 +29,17 @@ from photo_anonymizer.vault import Vault
 STAGE = "anonymize"
 
 
-def anonymize(run: RunFolder, shard: str, previous: str, method: MethodName) -> list[PhotoRecord]:
+Offer = Callable[[str, str], OfferedDonors | None]
+"""(photo_id, face_id) → the donors that the run offers to that face."""
+
+
+def nobody(photo_id: str, face_id: str) -> None:
+    """An :data:`Offer` of nothing."""
+
+
+def anonymize(
+    run: RunFolder, shard: str, previous: str, method: MethodName, offer: Offer = nobody
+) -> list[PhotoRecord]:
     """Writes a patch for every face of a shard that is not kept, with the run's method. Faces are not told apart by
     their score: a doubtful one is anonymized like any other."""
     config = run.config
@@ -44,7 +55,14 @@ def anonymize(run: RunFolder, shard: str, previous: str, method: MethodName) -> 
         decoded = time.monotonic()
         picture = sha256_of(original)
         patches = [
-            patch_of(rgb, face, step, config.region.feather, noise_source(key, picture, face.face_id, step))
+            patch_of(
+                rgb,
+                face,
+                step,
+                config.region.feather,
+                noise_source(key, picture, face.face_id, step),
+                offer(record.photo_id, face.face_id),
+            )
             for face in reversed(record.anonymized_faces)
         ]
         name = f"{record.photo_id}.npz"
@@ -55,7 +73,14 @@ def anonymize(run: RunFolder, shard: str, previous: str, method: MethodName) -> 
     return run_photo_stage(run, STAGE, previous, shard, work)
 
 
-def patch_of(rgb: Pixels, face: Face, step: Step, feather: float, rng: np.random.Generator) -> Patch | None:
+def patch_of(
+    rgb: Pixels,
+    face: Face,
+    step: Step,
+    feather: float,
+    rng: np.random.Generator,
+    donors: OfferedDonors | None = None,
+) -> Patch | None:
     """The edit that replaces one face; None when the face lies outside the photo.
 
     Where the step's method cannot do this face, the step that it names instead does, and the edit says so.
@@ -69,7 +94,7 @@ def patch_of(rgb: Pixels, face: Face, step: Step, feather: float, rng: np.random
         if region is None:
             return None
         try:
-            painted = _method(step.method).paint(Subject(rgb, face, region), step.parameters, rng)
+            painted = _method(step.method).paint(Subject(rgb, face, region, donors), step.parameters, rng)
         except CannotPaintError as error:
             if step.otherwise is None:
                 raise

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -17,6 +18,9 @@ from photo_anonymizer.methods.region import Region
 from photo_anonymizer.model.face import Face
 from photo_anonymizer.model.pixels import Pixels
 
+if TYPE_CHECKING:
+    from photo_anonymizer.methods.surrogate.donors import DonorPool
+
 TEXTURE_PX = 256
 """Side of the texture that lighting and colour are measured in."""
 APPROXIMATE_BELOW_PX = 40
@@ -26,17 +30,45 @@ _EVERY = 7
 
 
 @dataclass(frozen=True)
+class Person:
+    """Somebody who shall get the same new face in all photos.
+
+    :param seed: chance for that face; a secret.
+    :param traits: see :func:`~photo_anonymizer.methods.surrogate.looks.traits_of`.
+    """
+
+    seed: int
+    traits: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class OfferedDonors:
+    """What a run offers to one face.
+
+    :param pool: the people whose features it may get; ``None``: nobody's.
+    :param excluded: rows of the pool that are, or may be, the person who is replaced.
+    :param person: who it is, where all faces of a person shall be replaced by the same one.
+    """
+
+    pool: DonorPool | None
+    excluded: frozenset[int] = frozenset()
+    person: Person | None = None
+
+
+@dataclass(frozen=True)
 class Subject:
     """One face of one photo.
 
     :param rgb: uint8 (H, W, 3), the untouched photo; never written to.
     :param face: where it is.
     :param region: the head's region, inside which all changes stay.
+    :param donors: the people whose features this face may get; ``None``: nobody's.
     """
 
     rgb: Pixels
     face: Face
     region: Region
+    donors: OfferedDonors | None = None
 
     @cached_property
     def mesh(self) -> Mesh:

@@ -34,8 +34,6 @@ MAX_HIDDEN = 0.4
 COARSEST_PX_A_CM, FINEST_PX_A_CM = 10.0, 36.0
 """Resolutions between which faces are drawn: smaller ones are shrunk, so that their features stay clean; larger ones
 are enlarged, as nothing finer is drawn."""
-LARGE_FROM_PX_A_CM = 17.0
-"""From here on the texture is drawn at twice the resolution."""
 _LIGHT_PX = 128
 _SURELY_FACE = 0.6
 """The ellipse in the detected box times this is face, whatever the head's turn."""
@@ -56,11 +54,11 @@ class Synthetic:
     def paint(self, subject: Subject, parameters: Parameters, rng: np.random.Generator) -> Painted:
         """See :class:`~photo_anonymizer.methods.protocol.Method`."""
         _check(subject)
-        made = surrogate_for(subject, parameters, rng, LARGE_FROM_PX_A_CM)
+        made = surrogate_for(subject, parameters, rng)
         points = subject.pose.placed(moved(subject.pose.unplaced(subject.mesh.points.astype(np.float64)), made.moves))
         box = _around(points, subject.region.box)
         _check_place(subject, points)
-        face, alpha = _drawn(subject, made, points, in_front(subject.texture, _plain_skin(subject)), box)
+        face, alpha = _drawn(subject, made, points, in_front(subject.texture, plain_skin(subject)), box)
         photo = subject.rgb[box.slices].astype(np.float32)
         face = blend.meeting(face, photo, alpha)
         face = blend.as_sharp_as(face, photo, alpha)
@@ -133,7 +131,7 @@ def _front(subject: Subject) -> NDArray[np.float64]:
     return np.asarray(np.maximum(subject.light.shading(ahead).mean(axis=0), 1.0), np.float64)
 
 
-def _plain_skin(subject: Subject) -> Texture:
+def plain_skin(subject: Subject) -> Texture:
     """What the face would look like if all of it were plain skin: float32 (TEXTURE_PX, TEXTURE_PX, 3)."""
     return np.maximum(subject.light.shading(subject.normals), 0.35 * _front(subject)).astype(np.float32)
 

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
 
+FIRST_TASKS = {"synthetic": "gather_donors"}
+"""Where a branch does not begin with its faces."""
+
+
 class ChooseMethodOperator(BaseBranchOperator):
     """Takes the branch of the run's method; taken once a run, because branching inside a mapped group runs the branches
     that were not chosen as well (apache/airflow#67265).
@@ -32,4 +36,5 @@ class ChooseMethodOperator(BaseBranchOperator):
         from photo_anonymizer.methods.ladder import choose_method
         from photo_anonymizer.runfolder import RunFolder
 
-        return f"anonymize_{choose_method(RunFolder(Path(self.run_folder)).config)}"
+        method = choose_method(RunFolder(Path(self.run_folder)).config)
+        return FIRST_TASKS.get(method, f"anonymize_{method}")

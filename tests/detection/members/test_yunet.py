@@ -11,10 +11,10 @@ from onnx import TensorProto, helper, numpy_helper
 
 from detectorcases import from_four_threads
 from photo_anonymizer.config import DetectionConfig
-from photo_anonymizer.detection.members._model_file import ModelFile
 from photo_anonymizer.detection.members.yunet import YuNet, usable
 from photo_anonymizer.errors import ConfigError, ModelError
 from photo_anonymizer.model.geometry import Box, intersection_over_union
+from photo_anonymizer.modelfile import ModelFile
 
 CONFIG = DetectionConfig(max_enlargement=1, smallest_face_px=16)
 POINTS = np.array([(0.2, 0.3), (0.8, 0.3), (0.5, 0.5), (0.3, 0.7), (0.7, 0.7)], np.float32)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from photo_anonymizer.mesh.topology import LEFT_BROW, OUTER_LIPS, RIGHT_BROW, texture_points
-from photo_anonymizer.methods.surrogate.looks import Hints, drawn_look, hints_of
+from photo_anonymizer.methods.surrogate.looks import Hints, drawn_look, hints_of, traits_of, typology_angle_deg
 
 SKIN = (200, 160, 140)
 
@@ -22,24 +22,24 @@ def texture(**areas: tuple[tuple[int, ...], tuple[int, int, int]]) -> np.ndarray
 
 
 def test_plain_skin_gives_the_least_of_everything() -> None:
-    assert hints_of(texture()) == Hints(beard=0, lips=0, brows=0, lines=0)
+    assert hints_of(traits_of(texture())) == Hints(beard=0, lips=0, brows=0, lines=0)
 
 
 def test_red_lips_are_seen() -> None:
-    assert hints_of(texture(lips=(OUTER_LIPS, (200, 70, 80)))).lips == 2
+    assert hints_of(traits_of(texture(lips=(OUTER_LIPS, (200, 70, 80))))).lips == 2
 
 
 def test_dark_brows_are_seen() -> None:
-    assert hints_of(texture(left=(LEFT_BROW, (60, 50, 40)), right=(RIGHT_BROW, (60, 50, 40)))).brows == 2
+    assert hints_of(traits_of(texture(left=(LEFT_BROW, (60, 50, 40)), right=(RIGHT_BROW, (60, 50, 40))))).brows == 2
 
 
 def test_a_dark_jaw_is_a_beard() -> None:
     jaw = (182, 83, 18, 313, 406, 421, 428, 199, 208, 201)
-    assert hints_of(texture(jaw=(jaw, (70, 60, 55)))).beard == 2
+    assert hints_of(traits_of(texture(jaw=(jaw, (70, 60, 55))))).beard == 2
 
 
 def test_a_black_texture_has_hints_too() -> None:
-    assert hints_of(np.zeros((256, 256, 3), np.float32)).beard in (0, 1, 2)
+    assert hints_of(traits_of(np.zeros((256, 256, 3), np.float32))).beard in (0, 1, 2)
 
 
 def test_looks_differ_and_follow_the_hints() -> None:
@@ -55,3 +55,8 @@ def test_light_eyes_are_drawn_in_light_faces_only(skin: float, blue: bool) -> No
     rng = np.random.default_rng(0)
     irises = [drawn_look(Hints(), skin, rng).iris for _ in range(200)]
     assert any(iris[2] > iris[0] for iris in irises) == blue
+
+
+@pytest.mark.parametrize(("colour", "least", "most"), [((245, 220, 205), 41, 90), ((90, 60, 45), -90, 10)])
+def test_the_typology_angle_tells_light_skin_from_dark(colour: tuple[int, int, int], least: int, most: int) -> None:
+    assert least < typology_angle_deg(np.array(colour, float)) < most

@@ -11,8 +11,8 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from photo_anonymizer.config import read_config_file
-from photo_anonymizer.detection.members._model_file import ModelFile
 from photo_anonymizer.errors import ConfigError
+from photo_anonymizer.modelfile import ModelFile
 
 Side = Annotated[int, Field(ge=16, le=8192)]
 Column = Annotated[int, Field(ge=0, le=10_000)]

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from photo_anonymizer.config import DetectionConfig
 from photo_anonymizer.detection.effort import effort_of
-from photo_anonymizer.detection.members._model_file import ModelFile, read_model_file
 from photo_anonymizer.detection.members._scaled import best, moved, parts, resized, scaled_size
 from photo_anonymizer.detection.protocol import Detection
 from photo_anonymizer.detection.retinaface import stretched
@@ -21,6 +20,7 @@ from photo_anonymizer.detection.rows import SUPPRESSION_IOU, landmarks_of
 from photo_anonymizer.errors import ConfigError, ModelError
 from photo_anonymizer.model.geometry import Box, PixelBox
 from photo_anonymizer.model.pixels import Pixels
+from photo_anonymizer.modelfile import ModelFile, read_model_file
 
 SEEN_FACE_PX = 16
 """Height from which the network finds faces; its authors give 10 to 300 px."""

@@ -7,6 +7,7 @@ are shared by a large part of all faces.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -68,22 +69,40 @@ class Look:
     blush: float
 
 
-def hints_of(texture: Texture) -> Hints:
-    """The coarse hints that an unrolled face gives, float32 (side, side, 3)."""
-    grey = texture.mean(axis=2)
+def traits_of(texture: Texture) -> NDArray[np.float64]:
+    """What can be measured of a face's presentation, (5,): the skin's individual typology angle in degrees (Chardon et
+    al. 1991; light is above 41, dark below 10), then, relative to the skin, how dark the jaw is, how red the lips are,
+    how dark the brows, how lined the forehead.
+
+    :param texture: the face unrolled, float32 (side, side, 3), 0 to 255.
+    """
     skin = mean_inside(texture, CHEEKS)
     bright = max(float(skin.mean()), 1.0)
-    lower = float(mean_inside(texture, _JAW).mean()) / bright
+    jaw = 1 - float(mean_inside(texture, _JAW).mean()) / bright
     lips = mean_inside(texture, OUTER_LIPS) / np.maximum(skin, 1)
     redness = float(lips[0] / max((lips[1] + lips[2]) / 2, 0.05))
-    brow = float(min(mean_inside(texture, LEFT_BROW).mean(), mean_inside(texture, RIGHT_BROW).mean())) / bright
+    brows = 1 - float(min(mean_inside(texture, LEFT_BROW).mean(), mean_inside(texture, RIGHT_BROW).mean())) / bright
+    grey = texture.mean(axis=2)
     fine = np.abs(grey - cv2.GaussianBlur(grey, (0, 0), 3))
-    lined = float(mean_inside(fine[..., np.newaxis], _FOREHEAD)[0]) / bright
+    lines = float(mean_inside(fine[..., np.newaxis], _FOREHEAD)[0]) / bright
+    return np.array([typology_angle_deg(skin), jaw, redness, brows, lines])
+
+
+def typology_angle_deg(colour: NDArray[np.floating]) -> float:
+    """Individual typology angle of a colour, (3,), 0 to 255 sRGB: arctan((L* - 50) / b*)."""
+    pixel = np.asarray(colour, np.float32).reshape(1, 1, 3) / np.float32(255)
+    light, _, yellow = cv2.cvtColor(np.clip(pixel, 0, 1), cv2.COLOR_RGB2LAB)[0, 0].tolist()
+    return math.degrees(math.atan2(light - 50, max(yellow, 1e-3)))
+
+
+def hints_of(traits: NDArray[np.floating]) -> Hints:
+    """The coarse hints that traits give, (5,)."""
+    _, jaw, lips, brows, lines = traits.tolist()
     return Hints(
-        beard=_step(1 - lower, 0.16, 0.34),
-        lips=_step(redness, 1.18, 1.5),
-        brows=_step(1 - brow, 0.22, 0.4),
-        lines=_step(lined, 0.012, 0.022),
+        beard=_step(jaw, 0.16, 0.34),
+        lips=_step(lips, 1.18, 1.5),
+        brows=_step(brows, 0.22, 0.4),
+        lines=_step(lines, 0.012, 0.022),
     )
 
 

@@ -111,6 +111,13 @@ def towards(shape: Vertices, aim: Vertices) -> Moves:
     )
 
 
+def plus(one: Moves, other: Moves) -> Moves:
+    """Both moves together, each within twice its limit."""
+    limits = vars(LIMITS)
+    total = {name: getattr(one, name) + getattr(other, name) for name in limits}
+    return Moves(**{name: min(max(value, -2 * limits[name]), 2 * limits[name]) for name, value in total.items()})
+
+
 def moved(shape: Vertices, moves: Moves) -> Vertices:
     """A shape, (468, 3) in the mean face's frame, with its features moved."""
     wanted = {

@@ -1,0 +1,291 @@
+"""Donors of the synthetic method: who in a batch may lend features, to whom, and which faces are the same person's.
+
+Before faces are replaced, every face of the batch that is large enough is embedded by the recogniser. Of the larger
+ones that are seen well, one a person becomes a row of the pool; people are told apart by average-linkage clustering of
+the embeddings. A face never gets features of a row that the recogniser might take for the same person. Smaller faces,
+which the recogniser cannot tell apart, are drawn.
+
+The pool, the exclusions and the grouping lie in the run's folder and go with it; embeddings are in memory only.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
+
+from photo_anonymizer.config import RunConfig
+from photo_anonymizer.detection.stage import STAGE as DETECT
+from photo_anonymizer.errors import ConfigError
+from photo_anonymizer.imagefile import decode
+from photo_anonymizer.methods.region import region_of
+from photo_anonymizer.methods.subject import OfferedDonors, Person, Subject
+from photo_anonymizer.methods.surrogate.donors import DonorPool, load_pool, stored
+from photo_anonymizer.methods.surrogate.front import bridge_is_bare, hidden_share
+from photo_anonymizer.methods.surrogate.looks import traits_of
+from photo_anonymizer.methods.synthetic import plain_skin
+from photo_anonymizer.model.face import Face
+from photo_anonymizer.model.pixels import Pixels
+from photo_anonymizer.model.record import PhotoRecord
+from photo_anonymizer.modelfile import read_model_file
+from photo_anonymizer.reid.stage import chip_of, load_recogniser
+from photo_anonymizer.runfolder import WHOLE, RunFolder
+from photo_anonymizer.threads import threads_each
+from photo_anonymizer.vault import Vault
+
+log = logging.getLogger(__name__)
+
+STAGE = "gather_donors"
+RECOGNISER = "dlib_resnet"
+SMALLEST_FACE_PX = 40
+"""Height from which a face is embedded; smaller ones cannot be told apart (see :mod:`photo_anonymizer.consent`)."""
+DONOR_FROM_PX = 90
+"""Height from which a face has enough detail to lend."""
+MAX_DONOR_TURN_RAD = 0.4
+SURE_LOGIT = 10.0
+MAX_HIDDEN = 0.15
+SAME_PERSON = 0.55
+"""Mean distance up to which two groups of faces are one person's; dlib's limit for two single photos is 0.6."""
+MAYBE_SAME_PERSON = 0.65
+"""A donor nearer than this to a face does not lend to it."""
+MAX_DONORS = 300
+MAX_GROUPED = 6000
+"""Faces that can be grouped: the distances of all pairs are in memory."""
+POOL, OFFERS = "pool.npz", "offers.json"
+
+Embeddings = NDArray[np.float32]
+
+
+class Offers(BaseModel):
+    """What a run offers to its faces.
+
+    :param sha256: of the pool's file; empty: there is none.
+    :param excluded: face → rows of the pool that do not lend to it. A face that is not named gets nobody's features.
+    :param people: face → number of its person, where a person shall look the same in all photos.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    sha256: str = ""
+    excluded: dict[str, list[int]] = {}
+    people: dict[str, int] = {}
+    traits: dict[int, list[float]] = {}
+    """Person → traits, the mean over the person's faces."""
+
+
+@dataclass(frozen=True)
+class Lent:
+    """What a face can lend; see :class:`~photo_anonymizer.methods.surrogate.donors.DonorPool` for the arrays.
+
+    :param quality: how well it is seen, higher is better.
+    """
+
+    quality: float
+    albedo: NDArray[np.uint8]
+    shape: NDArray[np.float32]
+    traits: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class _Seen:
+    key: str
+    embedding: Embeddings
+    traits: NDArray[np.float64]
+    lent: Lent | None
+
+
+def gather(run: RunFolder) -> dict[str, int]:
+    """Makes the pool of a run and decides who may lend to whom. Returns counts.
+
+    :raises ConfigError: ``donors: batch`` with too few people, or too many faces to group.
+    """
+    if not run.done(STAGE):
+        config = run.config
+        run.tell(STAGE, WHOLE, 0, 1)
+        with run.publish(STAGE) as output:
+            seen = list(_seen(run)) if _needs_faces(config) else []
+            offers = Offers()
+            if config.synthetic.donors in ("auto", "batch") and not config.synthetic.bank:
+                offers = _with_pool(seen, output.folder / POOL, config)
+            if config.synthetic.consistency == "per_run":
+                offers = _with_people(offers, seen)
+            (output.folder / OFFERS).write_text(offers.model_dump_json(), encoding="utf-8")
+            output.write_records([])
+    run.tell(STAGE, WHOLE, 1, 1)
+    offers = _offers_of(run)
+    return {"faces": len(offers.excluded), "people": len(set(offers.people.values()))}
+
+
+def offered(run: RunFolder, photo_id: str, face_id: str) -> OfferedDonors | None:
+    """The donors that a face may be averaged from, and its person; ``None`` in runs of other methods."""
+    if run.config.chosen_method != "synthetic" or not run.done(STAGE):
+        return None
+    config, offers, key = run.config, _offers_of(run), f"{photo_id}/{face_id}"
+    person = _person(run, offers, key)
+    if config.synthetic.bank and config.synthetic.donors in ("auto", "bank"):
+        return OfferedDonors(bank_of(config), frozenset(), person)
+    if not offers.sha256 or key not in offers.excluded:
+        return OfferedDonors(None, frozenset(), person)
+    pool = load_pool(run.stage(STAGE) / POOL, offers.sha256, "batch")
+    return OfferedDonors(pool, frozenset(offers.excluded[key]), person)
+
+
+def bank_of(config: RunConfig) -> DonorPool:
+    """The bank that the configuration names.
+
+    :raises ConfigError: it or its description cannot be read, is altered or is no bank.
+    """
+    described = read_model_file(Path(config.synthetic.bank or ""))
+    return load_pool(described.path.expanduser(), described.sha256, "bank")
+
+
+def donor_of(rgb: Pixels, face: Face) -> Lent | None:
+    """What a face can lend; ``None`` where it is not seen well: small, turned, half hidden or behind glasses."""
+    subject = _subject(rgb, face)
+    if subject is None or face.box.height < DONOR_FROM_PX or subject.mesh.logit < SURE_LOGIT:
+        return None
+    pose = subject.pose
+    turned = max(abs(pose.yaw_rad), abs(pose.pitch_rad))
+    if turned > MAX_DONOR_TURN_RAD or hidden_share(subject.texture) > MAX_HIDDEN or not bridge_is_bare(subject.texture):
+        return None
+    return Lent(
+        quality=min(face.box.height / 200, 1.0) - turned,
+        albedo=stored((subject.texture / np.maximum(plain_skin(subject), 4)).astype(np.float32)),
+        shape=pose.unplaced(subject.mesh.points.astype(np.float64)).astype(np.float32),
+        traits=traits_of(subject.texture),
+    )
+
+
+def _needs_faces(config: RunConfig) -> bool:
+    own = config.synthetic
+    return own.consistency == "per_run" or (own.donors in ("auto", "batch") and not own.bank)
+
+
+def _seen(run: RunFolder) -> Iterator[_Seen]:
+    """The faces of the whole run that are large enough, in the run's order."""
+    recogniser = load_recogniser(RECOGNISER, threads_each(run.config.workers))
+
+    def work(record: PhotoRecord) -> list[_Seen]:
+        faces = [face for face in record.anonymized_faces if face.box.height >= SMALLEST_FACE_PX]
+        if not record.pending or not faces:
+            return []
+        rgb = decode((run.path / record.file).read_bytes())
+        embedded = recogniser.embed(np.stack([chip_of(rgb, face, recogniser) for face in faces]))
+        return [_one(rgb, record, face, row) for face, row in zip(faces, embedded, strict=True)]
+
+    with ThreadPoolExecutor(run.config.workers) as pool:
+        for found in pool.map(work, run.all_records(DETECT)):
+            yield from found
+
+
+def _one(rgb: Pixels, record: PhotoRecord, face: Face, embedding: Embeddings) -> _Seen:
+    key = f"{record.photo_id}/{face.face_id}"
+    if (lent := donor_of(rgb, face)) is not None:
+        return _Seen(key, embedding, lent.traits, lent)
+    subject = _subject(rgb, face)
+    traits = traits_of(subject.texture) if subject else np.zeros(5)
+    return _Seen(key, embedding, traits, None)
+
+
+def _subject(rgb: Pixels, face: Face) -> Subject | None:
+    region = region_of(face, (rgb.shape[1], rgb.shape[0]), scale=1.2, feather=0, shape="ellipse")
+    return Subject(rgb, face, region) if region else None
+
+
+def _with_pool(seen: list[_Seen], path: Path, config: RunConfig) -> Offers:
+    """One row a person, and for every face the rows that might be the same person."""
+    lending = [(one, one.lent) for one in seen if one.lent]
+    lending = sorted(lending, key=lambda pair: -pair[1].quality)[:MAX_DONORS]
+    embedded = [one.embedding for one, _ in lending]
+    best: dict[int, Lent] = {}
+    members: dict[int, list[Embeddings]] = {}
+    for (one, lent), person in zip(lending, grouped(embedded), strict=True):
+        best.setdefault(person, lent)
+        members.setdefault(person, []).append(one.embedding)
+    log.info("%d people may lend features", len(best))
+    if len(best) <= config.synthetic.k:
+        if config.synthetic.donors == "batch":
+            raise ConfigError(
+                f"synthetic.donors: batch needs {config.synthetic.k + 1} different people whose faces are large and "
+                f"clear enough, and this batch has {len(best)}; choose auto, a bank, rendered or a smaller synthetic.k"
+            )
+        return Offers()
+    rows = list(best.values())
+    albedos, shapes, traits = ([getattr(row, name) for row in rows] for name in ("albedo", "shape", "traits"))
+    data = DonorPool("batch", np.stack(albedos), np.stack(shapes), np.stack(traits).astype(np.float32)).to_bytes()
+    path.write_bytes(data)
+    excluded = {one.key: _maybe_the_same(one.embedding, members.values()) for one in seen}
+    return Offers(sha256=hashlib.sha256(data).hexdigest(), excluded=excluded)
+
+
+def _maybe_the_same(embedding: Embeddings, members: Iterable[list[Embeddings]]) -> list[int]:
+    """Numbers of the people of whom one face is nearer than :data:`MAYBE_SAME_PERSON`."""
+    nearest = [np.linalg.norm(np.stack(own) - embedding, axis=1).min() for own in members]
+    return [row for row, distance in enumerate(nearest) if distance < MAYBE_SAME_PERSON]
+
+
+def _with_people(offers: Offers, seen: list[_Seen]) -> Offers:
+    """Which faces are the same person's; nobody lends to any of them who does not lend to all."""
+    if len(seen) > MAX_GROUPED:
+        raise ConfigError(
+            f"synthetic.consistency: per_run groups at most {MAX_GROUPED} faces, and this run has {len(seen)}; "
+            "choose fresh, or make smaller runs"
+        )
+    people = grouped([one.embedding for one in seen])
+    by_person: dict[int, list[_Seen]] = {}
+    for one, person in zip(seen, people, strict=True):
+        by_person.setdefault(person, []).append(one)
+    excluded = dict(offers.excluded)
+    traits = {}
+    for person, own in by_person.items():
+        traits[person] = np.mean([one.traits for one in own], axis=0).tolist()
+        rows = sorted({row for one in own for row in excluded.get(one.key, [])})
+        excluded.update({one.key: rows for one in own if one.key in excluded})
+    named = dict(zip((one.key for one in seen), people, strict=True))
+    return offers.model_copy(update={"excluded": excluded, "people": named, "traits": traits})
+
+
+def grouped(embeddings: Sequence[Embeddings]) -> list[int]:
+    """A number for every row, the same for rows that are one person's: average-linkage clustering, cut at
+    :data:`SAME_PERSON`.
+
+    :param embeddings: float32 (D,) each.
+    """
+    from scipy.cluster.hierarchy import fcluster, linkage
+
+    if len(embeddings) < 2:
+        return [0] * len(embeddings)
+    labels: Iterable[int] = fcluster(linkage(np.stack(embeddings), "average"), SAME_PERSON, "distance")
+    return [int(label) for label in labels]
+
+
+def _person(run: RunFolder, offers: Offers, key: str) -> Person | None:
+    if key not in offers.people:
+        return None
+    number = offers.people[key]
+    message = f"person/{run.run_id}/{number}".encode()
+    seed = hmac.new(Vault.of(run.config).key(), message, hashlib.sha256).digest()
+    return Person(int.from_bytes(seed, "big"), tuple(offers.traits[number]))
+
+
+def _offers_of(run: RunFolder) -> Offers:
+    path = run.stage(STAGE) / OFFERS
+    return _read_offers(path, path.stat().st_mtime_ns)
+
+
+_CACHE: dict[tuple[Path, int], Offers] = {}
+
+
+def _read_offers(path: Path, modified_ns: int) -> Offers:
+    if (path, modified_ns) not in _CACHE:
+        _CACHE.clear()
+        _CACHE[path, modified_ns] = Offers.model_validate_json(path.read_bytes())
+    return _CACHE[path, modified_ns]
