@@ -12,7 +12,7 @@ Turns a folder of photos into a release in which nobody can be recognised, and a
 | ingest_photos, plan_shards | every file gets an id and a row in the ledger; photos are cut into shards | clear the task |
 | strip_metadata, detect_faces | clean upright copies; faces, doubtful ones to the review queue | clear the failed shard |
 | choose_method, anonymize_* | one branch a run; a patch for every face | clear the failed shard |
-| collect_shards, remove_residual_cues, render_photos | patterns around faces flattened; every photo encoded once | clear the failed shard |
+| collect_shards, remove_residual_cues, render_photos | patterns around faces flattened; every photo encoded once at most | clear the failed shard |
 | embed_faces, measure_reidentification | the attack; faces that are still linked get a stronger method | clear the task |
 | reid_gate | Great Expectations judges counts and rates | nothing is published; the message says why. Never retried |
 | export_release | a new immutable version appears by rename | clear the task; nothing is published twice |
