@@ -13,7 +13,7 @@ Turns a folder of photos into a release in which nobody can be recognised, and a
 | strip_metadata, detect_faces | clean upright copies; faces, doubtful ones to the review queue | clear the failed shard |
 | choose_method, anonymize_* | one branch a run; a patch for every face | clear the failed shard |
 | gather_donors | synthetic only: who in the batch may lend features to whom | clear the task; too few people: correct the configuration |
-| collect_shards, remove_residual_cues, render_photos | patterns around faces flattened; every photo encoded once | clear the failed shard |
+| collect_shards, remove_residual_cues, render_photos | patterns around faces flattened; every photo encoded once at most | clear the failed shard |
 | embed_faces, measure_reidentification | the attack; faces that are still linked get a stronger method | clear the task |
 | reid_gate | Great Expectations judges counts and rates | nothing is published; the message says why. Never retried |
 | export_release | a new immutable version appears by rename | clear the task; nothing is published twice |

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import struct
 
+import cv2
 import numpy as np
 from PIL import Image
 
@@ -29,6 +30,15 @@ def saved(pixels: np.ndarray, **options: object) -> bytes:
     quality = {} if "qtables" in options else {"quality": 90}
     Image.fromarray(pixels).save(out, "JPEG", **{**quality, **options})
     return out.getvalue()
+
+
+def sampled(pixels: np.ndarray, sampling: str, quality: int = 90) -> bytes:
+    """A JPEG with this subsampling of colour: 4:4:4, 4:2:2, 4:4:0, 4:2:0, 4:1:1, or grey."""
+    if sampling == "grey":
+        return saved(pixels[..., 1], quality=quality)
+    factor = getattr(cv2, "IMWRITE_JPEG_SAMPLING_FACTOR_" + sampling.replace(":", ""))
+    options = [cv2.IMWRITE_JPEG_QUALITY, quality, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, factor]
+    return bytes(cv2.imencode(".jpg", pixels[..., ::-1], options)[1])
 
 
 def shown(data: bytes) -> np.ndarray:

@@ -12,6 +12,7 @@ import pytest
 from photo_anonymizer import escalation
 from photo_anonymizer.escalation import Measured, measure_and_escalate
 from photo_anonymizer.imagefile import load
+from photo_anonymizer.model.outside import UNCHANGED, change_outside
 from photo_anonymizer.model.patch import FACE_LAYER, load_edits, load_patches, save_patches
 from photo_anonymizer.model.record import PhotoRecord, Reason
 from photo_anonymizer.runfolder import RunFolder
@@ -70,6 +71,8 @@ def test_a_face_left_clear_is_found_and_covered_by_a_stronger_step(run: RunFolde
     box = record.faces[0].box.cover((before.shape[1], before.shape[0]))
     assert box is not None
     assert np.abs(before[box.slices].astype(int) - after[box.slices]).mean() > 10
+    edits = [edit for path in record.patches for edit in load_patches(run.path / path)]
+    assert record.outside == UNCHANGED == change_outside(before, after, edits, lossless=False)
 
 
 def test_a_face_that_nothing_was_done_to_is_given_a_patch(run: RunFolder) -> None:

@@ -122,15 +122,16 @@ class _Loop:
         name = f"{photo_id}-{sum(rungs.values()) + sum(record.escalations.values())}"
         edits = self._repatch(record, original, {face_id: steps[rung] for face_id, rung in rungs.items()}, output)
         save_patches(output.folder / f"{name}.npz", edits)
-        data, _, _ = render_photo(original, edits, record)
+        made = render_photo(original, edits, record)
         picture = f"{name}{Path(record.file).suffix}"
-        (output.folder / picture).write_bytes(data)
+        (output.folder / picture).write_bytes(made.data)
         known = read_pairs(self.folder, [record])
-        after = self.recogniser.embed(chips_of(data, record.anonymized_faces, self.recogniser))
+        after = self.recogniser.embed(chips_of(made.data, record.anonymized_faces, self.recogniser))
         write_pairs(self.folder, record, known.original, known.mirrored, after)
         self.records[photo_id] = record.with_(
             file=output.relative(picture),
-            attacked_sha256=sha256_of(data),
+            attacked_sha256=sha256_of(made.data),
+            outside=made.outside,
             patches=(output.relative(f"{name}.npz"),),
             escalations={**record.escalations, **rungs},
         )

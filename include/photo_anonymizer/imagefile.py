@@ -7,11 +7,21 @@ from pathlib import Path
 
 from photo_anonymizer.metadata.decode import decode
 from photo_anonymizer.metadata.encode import encode
+from photo_anonymizer.metadata.lossless.exchange import coefficients_of, with_coefficients
 from photo_anonymizer.metadata.profiles import profile_in
 from photo_anonymizer.metadata.strip import count_pictures
 from photo_anonymizer.model.pixels import Pixels
 
-__all__ = ["count_pictures", "decode", "encode", "load", "profile_in", "sha256_of"]
+__all__ = [
+    "coefficients_of",
+    "count_pictures",
+    "decode",
+    "encode",
+    "load",
+    "profile_in",
+    "sha256_of",
+    "with_coefficients",
+]
 
 
 def load(path: Path) -> Pixels:

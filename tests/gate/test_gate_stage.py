@@ -12,13 +12,15 @@ from PIL import Image
 from photo_anonymizer import outcome
 from photo_anonymizer.errors import GateRefusedError
 from photo_anonymizer.escalation import STAGE as MEASURE
-from photo_anonymizer.gate.aggregates import faces_not_as_edited, second_look
+from photo_anonymizer.gate.aggregates import changed_outside, faces_not_as_edited, second_look
 from photo_anonymizer.gate.stage import STAGE as GATE
 from photo_anonymizer.gate.stage import pass_gate, result
+from photo_anonymizer.imagefile import encode, load
 from photo_anonymizer.metadata import exiftool
 from photo_anonymizer.metadata.exiftool import UNREAD, ExifTool
 from photo_anonymizer.metadata.inspect import inspect
-from photo_anonymizer.model.patch import save_patches
+from photo_anonymizer.model.outside import UNCHANGED, Change
+from photo_anonymizer.model.patch import load_patches, save_patches
 from photo_anonymizer.model.record import PhotoRecord
 from photo_anonymizer.runfolder import RunFolder
 from photo_anonymizer.stages import measure
@@ -174,9 +176,31 @@ def test_a_picture_that_was_exchanged_after_the_attack_is_refused(run: RunFolder
 def test_a_face_that_was_left_clear_is_noticed_without_a_recogniser(run: RunFolder) -> None:
     record = with_face(run)
     stripped = next(item for item in run.records("strip_metadata", "0000") if item.photo_id == record.photo_id)
-    original = (run.path / stripped.file).read_bytes()
-    assert faces_not_as_edited(run, record, original, (run.path / record.file).read_bytes()) == 0
-    assert faces_not_as_edited(run, record, original, original) == 1
+    patches = [patch for path in record.patches for patch in load_patches(run.path / path)]
+    original = load(run.path / stripped.file)
+    assert faces_not_as_edited(patches, original, load(run.path / record.file)) == 0
+    assert faces_not_as_edited(patches, original, original) == 1
+
+
+@pytest.mark.parametrize("extension", [".jpg", ".png"])
+def test_a_picture_that_changed_outside_of_its_edits_is_refused(extension: str, run: RunFolder) -> None:
+    record = next(item for item in run.records(MEASURE) if item.pending and item.faces and extension in item.file)
+    assert record.encoding is not None
+    assert record.outside == UNCHANGED
+    rgb = load(run.path / record.file)
+    rgb[-40:-32, :8] ^= 8
+    (run.path / record.file).write_bytes(encode(rgb, record.encoding))
+    refused(run, "said to be unchanged outside of its edits")
+
+
+def test_a_picture_that_was_said_to_have_changed_outside_of_its_edits_passes(run: RunFolder) -> None:
+    record = with_face(run)
+    patches = [patch for path in record.patches for patch in load_patches(run.path / path)]
+    before = load(run.path / record.file)
+    said = record.with_(outside=Change(mean=0.4, largest=7))
+    assert changed_outside(record, patches, before, before ^ 1)
+    assert not changed_outside(said, patches, before, before ^ 1)
+    assert changed_outside(record.with_(outside=None), patches, before, before)
 
 
 def test_a_face_that_no_patch_covers_is_refused(run: RunFolder) -> None:

@@ -56,7 +56,10 @@ def test_the_contracts_files_are_there(release: Path) -> None:
 def test_the_tables_have_the_contracts_columns(release: Path) -> None:
     photos = tables.read(release / "data" / "photos.parquet")
     faces = tables.read(release / "data" / "faces.parquet")
-    assert set(photos[0]) == {"photo_id", "file", "sha256", "width", "height", "format", "method", "faces", "reviewed"}
+    assert list(photos[0]) == [
+        "photo_id", "file", "sha256", "width", "height", "format", "method", "faces", "reviewed", "outside_mean",
+        "outside_max",
+    ]  # fmt: skip
     assert list(faces[0]) == [
         "photo_id", "face_id", "x", "y", "width", "height", "detectors", "confidence", "method", "parameters",
         "escalations", "decision",
@@ -70,6 +73,13 @@ def test_published_pictures_have_the_size_that_the_table_says(release: Path) -> 
     for row in tables.read(release / "data" / "photos.parquet"):
         rgb = load(release / "data" / row["file"])
         assert (rgb.shape[1], rgb.shape[0]) == (row["width"], row["height"])
+
+
+def test_outside_of_the_changed_regions_every_jpeg_and_png_is_what_it_was(release: Path) -> None:
+    photos = tables.read(release / "data" / "photos.parquet")
+    assert {(row["outside_mean"], row["outside_max"]) for row in photos} == {(0, 0)}
+    evidence = json.loads((release / "data" / "qa.json").read_text())
+    assert {format: found["unchanged"] for format, found in evidence["unedited"].items()} == {"jpeg": 2, "png": 1}
 
 
 def test_the_ledger_accounts_for_every_file(run: RunFolder, release: Path) -> None:

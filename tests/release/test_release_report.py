@@ -37,6 +37,7 @@ from photo_anonymizer.release.report import (
     thumbnail,
     write_report,
 )
+from photo_anonymizer.release.unedited import unedited_evidence
 from photo_anonymizer.software import software_versions
 
 THRESHOLD = 0.6
@@ -85,6 +86,7 @@ def evidence_of(before: Attack, after: Attack, verdict: Verdict, released: int, 
         photos_measured=min(released, faces),
         files_missing=0,
         files_changed=0,
+        files_changed_outside=0,
         metadata_residue=0,
         recogniser_degenerate=after.degenerate,
         control_rate=after.control.rate,
@@ -104,6 +106,7 @@ def evidence_of(before: Attack, after: Attack, verdict: Verdict, released: int, 
         "kept_faces": {"region": 0, "person": 0, "rule": {}},
         "detection": detection_evidence(DetectionConfig(), photos_with(*[()] * faces)),
         "carried_over": {"photos": 0, "faces": 0, "attacked_in": {}, "attacks": {}},
+        "unedited": unedited_evidence([]),
     }
 
 
@@ -175,6 +178,7 @@ def report(
     carried_over: dict[str, Any] | None = None,
     aggregates: dict[str, Any] | None = None,
     detection: dict[str, Any] | None = None,
+    unedited: Sequence[dict[str, Any]] = (),
     **changes: Any,
 ) -> str:
     config = RunConfig(source="/secret/source", out="/secret/out", dataset="street-fair", method="pixelate")
@@ -184,6 +188,7 @@ def report(
     evidence["carried_over"] = carried_over or evidence["carried_over"]
     evidence["aggregates"].update(aggregates or {})
     evidence["detection"] = detection or evidence["detection"]
+    evidence["unedited"] = unedited_evidence(unedited)
     write_report(folder, about, evidence, rows, REASONS if reasons is None else reasons, most)
     return (folder / "report.html").read_text(encoding="utf-8")
 
@@ -443,6 +448,12 @@ def test_no_reader_is_praised_for_a_file_in_which_one_of_them_found_something(tm
     found = {"second_reader": "exiftool 13.0", "second_reader_residue": 1}
     rows = published(tmp_path, [1])
     assert "found nothing but pixels" not in words(report(tmp_path, rows, attack(0), attack(0), aggregates=found))
+
+
+def test_what_stayed_as_it_was_is_said(tmp_path: Path) -> None:
+    photos = [{"format": "jpeg", "outside_mean": mean, "outside_max": most} for mean, most in ((0, 0), (0.5, 9))]
+    shown = words(report(tmp_path, published(tmp_path, [1, 0]), attack(0), attack(0), unedited=photos))
+    assert "JPEG: 1 of 2 photos unchanged outside the blocks that were edited; 1 encoded as a whole" in shown
 
 
 # how faces were found

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
@@ -17,6 +17,7 @@ from photo_anonymizer.metadata import exiftool
 from photo_anonymizer.metadata.inspect import inspect
 from photo_anonymizer.model.face import Face
 from photo_anonymizer.model.measurement import Rate
+from photo_anonymizer.model.outside import UNCHANGED, change_outside
 from photo_anonymizer.model.patch import FACE_LAYER, Patch, compose, load_edits, load_patches
 from photo_anonymizer.model.pixels import Pixels
 from photo_anonymizer.model.record import PhotoRecord, Status
@@ -57,6 +58,8 @@ class Aggregates(BaseModel):
     files_missing: int
     files_changed: int
     """Files that are not, byte for byte, the ones that were attacked."""
+    files_changed_outside: int
+    """Files that differ from the original where nothing was edited, and were said not to."""
     metadata_residue: int
     """Files in which the independent reader found anything that is not on its list."""
     second_reader: str = ""
@@ -96,6 +99,7 @@ class FileLook:
     missing: bool = False
     changed: bool = False
     residue: bool = False
+    changed_outside: bool = False
     faces_not_as_edited: int = 0
 
 
@@ -173,6 +177,7 @@ def tally(
         photos_measured=measured.photos_measured,
         files_missing=sum(file.missing for file in files),
         files_changed=sum(file.changed for file in files),
+        files_changed_outside=sum(file.changed_outside for file in files),
         metadata_residue=sum(file.residue for file in files),
         second_reader=second.reader,
         second_reader_residue=second.residue,
@@ -228,22 +233,31 @@ def _look_at(run: RunFolder, record: PhotoRecord, original: str) -> FileLook:
     if not path.is_file():
         return FileLook(missing=True)
     data = path.read_bytes()
-    return FileLook(
-        changed=sha256_of(data) != record.attacked_sha256,
-        residue=bool(inspect(data)),
-        faces_not_as_edited=faces_not_as_edited(run, record, (run.path / original).read_bytes(), data),
+    look = FileLook(changed=sha256_of(data) != record.attacked_sha256, residue=bool(inspect(data)))
+    patches = [patch for path in record.patches for patch in load_patches(run.path / path)]
+    if not patches:
+        return look
+    before, after = decode((run.path / original).read_bytes()), decode(data)
+    return replace(
+        look,
+        faces_not_as_edited=faces_not_as_edited(patches, before, after),
+        changed_outside=changed_outside(record, patches, before, after),
     )
 
 
-def faces_not_as_edited(run: RunFolder, record: PhotoRecord, original: bytes, rendered: bytes) -> int:
+def faces_not_as_edited(patches: Sequence[Patch], before: Pixels, after: Pixels) -> int:
     """Faces whose patch does not show in the finished file: notices a face left clear without any recogniser."""
-    patches = [patch for path in record.patches for patch in load_patches(run.path / path)]
-    if not patches:
-        return 0
-    before = decode(original)
-    after = decode(rendered)
     wanted = compose(before, patches)
     return sum(not _shows(patch, before, wanted, after) for patch in patches if patch.layer == FACE_LAYER)
+
+
+def changed_outside(record: PhotoRecord, patches: Sequence[Patch], before: Pixels, after: Pixels) -> bool:
+    """Does the finished file differ where nothing was edited, although render says that it does not?"""
+    if record.encoding is None or record.outside is None:
+        return True  # nothing was said
+    if record.outside != UNCHANGED:
+        return False
+    return change_outside(before, after, patches, lossless=record.encoding.is_lossless) != UNCHANGED
 
 
 def _shows(patch: Patch, before: Pixels, wanted: Pixels, after: Pixels) -> bool:

@@ -71,6 +71,7 @@ def expectations(bounds: ReidConfig, second_reader: str = "auto") -> list[tuple[
         "photos_unmeasured": "a photo with faces was not attacked",
         "files_missing": "a picture to be released is missing",
         "files_changed": "a picture to be released is not the file that was attacked",
+        "files_changed_outside": "a picture that is said to be unchanged outside of its edits is not",
         "metadata_residue": "a picture to be released carries something besides its pixels",
         "second_reader_silent": "the second reader did not say what it found",
         "second_reader_residue": "the second reader finds something besides pixels in a picture to be released",

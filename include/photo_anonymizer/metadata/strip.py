@@ -118,7 +118,7 @@ def _from_coefficients(box: Container, whole: Carried, policy: Policy) -> Stripp
 def _from_pixels(box: Container, policy: Policy) -> Stripped:
     picture, changed, transparent = upright(box)
     encoding = encoding_for(box, policy, picture.size, grey=picture.mode == "L")
-    final = _is_lossless(encoding)
+    final = encoding.is_lossless
     return Stripped(
         data=encode_picture(picture, encoding) if final else as_png(picture),
         encoding=encoding,
@@ -129,10 +129,6 @@ def _from_pixels(box: Container, policy: Policy) -> Stripped:
         kept=_kept(box, policy),
         lossless=final and box.exact and not changed,
     )
-
-
-def _is_lossless(encoding: Encoding) -> bool:
-    return encoding.format in ("png", "tiff") or encoding.lossless
 
 
 def encoding_for(box: Container, policy: Policy, size_wh: tuple[int, int], *, grey: bool) -> Encoding:

@@ -34,6 +34,11 @@ class Encoding(BaseModel):
     """Name of the well-known colour profile that the pixels are in; empty: sRGB, without a profile."""
 
     @property
+    def is_lossless(self) -> bool:
+        """Does the published file hold the very pixels that its encoder is given?"""
+        return self.lossless or self.format in ("png", "tiff")
+
+    @property
     def extension(self) -> str:
         """File name extension, without the dot."""
         return EXTENSIONS[self.format]

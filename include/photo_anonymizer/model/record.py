@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from photo_anonymizer.model.encoding import Encoding
 from photo_anonymizer.model.face import Face
+from photo_anonymizer.model.outside import Change
 
 
 class Status(StrEnum):
@@ -119,6 +120,8 @@ class PhotoRecord(BaseModel):
     faces: tuple[Face, ...] = ()
     patches: tuple[str, ...] = ()
     """Paths of patch files, relative to the run folder, in the order in which they are composed."""
+    outside: Change | None = None
+    """By how much the newest file changes the photo outside of its edits; None before rendering."""
     method: str = ""
     reviewed: bool = False
     """Has a person decided about every doubtful face of this photo?"""

@@ -34,6 +34,7 @@ from photo_anonymizer.release import audit, tables
 from photo_anonymizer.release.carried_over import CarriedOver
 from photo_anonymizer.release.detected import detection_evidence
 from photo_anonymizer.release.report import write_report
+from photo_anonymizer.release.unedited import unedited_evidence
 from photo_anonymizer.runfolder import WHOLE, RunFolder
 from photo_anonymizer.software import software_versions
 from photo_anonymizer.vault import Vault
@@ -133,6 +134,7 @@ def _build(
             "kept_faces": {**kept, "rule": consent.rule(config)},
             "detection": detection_evidence(config.detection, going),
             "carried_over": carried.evidence,
+            "unedited": unedited_evidence(photo_rows),
         }
         write_json(folder / "run.json", about, 0o644)
         write_json(folder / "qa.json", evidence, 0o644)
@@ -171,6 +173,8 @@ def _publish_photo(run: RunFolder, record: PhotoRecord, folder: Path) -> dict[st
         "method": record.method if record.anonymized_faces else "",
         "faces": len(record.faces),
         "reviewed": record.reviewed,
+        "outside_mean": record.outside.mean if record.outside else None,
+        "outside_max": record.outside.largest if record.outside else None,
         **record.kept,
     }
 

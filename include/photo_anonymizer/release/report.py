@@ -55,6 +55,7 @@ EXPLANATIONS: Mapping[str, str] = {
 }
 """What the reason codes mean, for people who do not know them."""
 
+_NAMES = {"jpeg": "JPEG", "png": "PNG", "webp": "WebP", "tiff": "TIFF", "avif": "AVIF"}
 _THUMBNAIL_PX = 260
 _JPEG_QUALITY = 78
 _SHORT_ID = 8
@@ -94,6 +95,7 @@ def write_report(
             checks=check_rows(evidence),
             doubts=doubt_rows(evidence["detection"]["reasons"]),
             reliability=reliability_drawing(evidence["detection"]["calibration"]),
+            unedited=[unedited_words(format, found) for format, found in evidence["unedited"].items()],
             settings=settings(about["configuration"]),
             sheet=[_card(folder, row) for row in choose(photo_rows, contact_sheet_photos)],
             asked=contact_sheet_photos,
@@ -314,6 +316,26 @@ def _measured(column: str, value: Any) -> str:
     if column in ("linked_rate", "rank1_low_excess"):
         return percent(value).replace("-", "−")
     return number(value)
+
+
+def unedited_words(format: str, found: Mapping[str, Any]) -> str:
+    """What is said about the photos of one format outside of their edits.
+
+    :param found: their part of :func:`~photo_anonymizer.release.unedited.unedited_evidence`.
+    """
+    place = "the blocks" if format == "jpeg" else "the regions"
+    said = [
+        f"{_NAMES.get(format, format)}: {found['unchanged']:,} of {plural(found['photos'], 'photo')} unchanged outside "
+        f"{place} that were edited"
+    ]
+    if found["encoded_whole"]:
+        said.append(
+            f"{found['encoded_whole']:,} encoded as a whole, which moved pixels there by {found['mean']:.2g} of 255 "
+            f"levels on average, {found['largest']} at most"
+        )
+    if found["unsaid"]:
+        said.append(f"not recorded for {found['unsaid']:,} from earlier versions")
+    return "; ".join(said) + "."
 
 
 def settings(configuration: Mapping[str, Any]) -> list[tuple[str, list[tuple[str, str]]]]:

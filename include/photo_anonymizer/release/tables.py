@@ -27,8 +27,12 @@ PHOTOS = pa.schema(
         ("method", pa.string()),
         ("faces", pa.int32()),
         ("reviewed", pa.bool_()),
+        ("outside_mean", pa.float32()),
+        ("outside_max", pa.int32()),
     ]
 )
+"""``outside_mean`` and ``outside_max``: absolute difference from the stripped original, in grey levels (0–255), where
+nothing was edited. 0: equal bit for bit. Empty: taken over from a version that did not say it."""
 DECISIONS = {
     "": "anonymized",
     "doubt": "anonymized, queued for review",

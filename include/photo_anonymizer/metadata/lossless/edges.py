@@ -17,7 +17,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from photo_anonymizer.metadata.lossless.transcode import Coefficients, Component
+from photo_anonymizer.model.coefficients import Coefficients, Component
 
 _BLOCK = 8
 _MEAN, _VARIANCE = 1 / 12, 1 / 180
@@ -65,8 +65,7 @@ def only_repeats(picture: Coefficients) -> bool:
 
     :param picture: may have more blocks than cover the picture; those are not looked at.
     """
-    widest = max(one.across for one in picture.components)
-    tallest = max(one.down for one in picture.components)
+    widest, tallest = picture.factors
     for one in picture.components:
         # T.81 A.1.1
         width, height = -(-picture.width * one.across // widest), -(-picture.height * one.down // tallest)

@@ -16,7 +16,6 @@ import struct
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +24,7 @@ from numpy.typing import NDArray
 
 from photo_anonymizer.metadata.readers import jpegfile
 from photo_anonymizer.metadata.readers.container import undecodable
+from photo_anonymizer.model.coefficients import Coefficients, Component
 
 _VERSION = "turbo210"
 """libjpeg-turbo, as Pillow and OpenCV have it: thrice as fast as the default (libjpeg 6b)."""
@@ -33,29 +33,6 @@ _GREY, _COLOUR = 1, 3
 segments that say what the colours mean are written by :mod:`..readers.jpegfile`."""
 
 CJpegLib.set_version(_VERSION)
-
-
-@dataclass(frozen=True)
-class Component:
-    """One colour component of a picture."""
-
-    across: int
-    """Sampling factors (T.81 A.1.1)."""
-    down: int
-    blocks: NDArray[np.int16]
-    """(rows, columns, 8, 8): quantised coefficients, vertical frequency before horizontal."""
-    steps: NDArray[np.uint16]
-    """(8, 8): quantisation table, same order."""
-
-
-@dataclass(frozen=True)
-class Coefficients:
-    """A JPEG picture before the transform back to pixels."""
-
-    width: int
-    """Pixels."""
-    height: int
-    components: tuple[Component, ...]
 
 
 def coefficients(clean: bytes) -> Coefficients:
@@ -80,7 +57,8 @@ def coefficients(clean: bytes) -> Coefficients:
             raise undecodable("the JPEG coefficients cannot be read") from None
     tables = [steps[number] for number in numbers[: len(blocks)]]
     parts = zip(factors, blocks, tables, strict=True)
-    return Coefficients(width, height, tuple(Component(a, d, plane, table) for (a, d), plane, table in parts))
+    components = tuple(Component(a, d, plane, table) for (a, d), plane, table in parts)
+    return Coefficients(width, height, components, jpegfile.is_rgb(clean))
 
 
 def written(picture: Coefficients, clean: bytes, *, fitted: bool) -> bytes:

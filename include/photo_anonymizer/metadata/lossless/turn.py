@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from photo_anonymizer.metadata.lossless.transcode import Coefficients, Component
+from photo_anonymizer.model.coefficients import Coefficients, Component
 
 _SIGNS = np.array([1, -1] * 4, np.int16)
 """Of the eight frequencies along a mirrored axis."""
@@ -47,9 +47,8 @@ def upright(picture: Coefficients, orientation: int) -> Coefficients | None:
     turn = TURNS[orientation]
     if turn.transposed:
         components = tuple(_transposed(one) for one in picture.components)
-        picture = Coefficients(picture.height, picture.width, components)
-    unit_width = 8 * max(one.across for one in picture.components)
-    unit_height = 8 * max(one.down for one in picture.components)
+        picture = replace(picture, width=picture.height, height=picture.width, components=components)
+    unit_width, unit_height = (8 * factor for factor in picture.factors)
     if (turn.left_right and picture.width % unit_width) or (turn.up_down and picture.height % unit_height):
         return None
     return replace(picture, components=tuple(_mirrored(one, turn) for one in picture.components))

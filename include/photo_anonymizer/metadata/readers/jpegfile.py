@@ -16,7 +16,8 @@ MAGIC = b"\xff\xd8\xff"
 BASELINE, EXTENDED, PROGRESSIVE = 0xC0, 0xC1, 0xC2
 EOI, SOS, DQT, DHT, DRI, DNL, COM, APP1, APP2 = 0xD9, 0xDA, 0xDB, 0xC4, 0xDD, 0xDC, 0xFE, 0xE1, 0xE2
 FRAMES = (BASELINE, EXTENDED, PROGRESSIVE)
-COLOUR_SEGMENTS = (0xE0, 0xEE)
+_JFIF, _ADOBE = 0xE0, 0xEE
+COLOUR_SEGMENTS = (_JFIF, _ADOBE)
 """JFIF and Adobe: they say what the colours of the scan mean."""
 ICC_PREFIX = b"ICC_PROFILE\x00"
 _ICC_ROOM = 0xFFFF - 2 - len(ICC_PREFIX) - 2
@@ -169,6 +170,17 @@ def step_tables(parts: list[Segment]) -> dict[int, tuple[int, ...]]:
             found[number] = struct.unpack_from(form, payload, at + 1)
             at += 1 + struct.calcsize(form)
     return found
+
+
+def is_rgb(clean: bytes) -> bool:
+    """Are the three components of a cleaned file red, green and blue? As libjpeg decides (jdapimin.c): JFIF means
+    luma and colour differences, else the Adobe segment says what they are, and else their names.
+    """
+    parts = {one.marker: one.payload for one in segments_of(clean)}
+    named = next(payload for marker, payload in parts.items() if marker in FRAMES)[6::3]
+    if len(named) != 3 or _JFIF in parts:
+        return False
+    return parts[_ADOBE][11] == 0 if _ADOBE in parts else named == _RGB_NAMES
 
 
 def names_for(frame: bytes) -> bytes:
