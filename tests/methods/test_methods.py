@@ -203,7 +203,7 @@ def test_cells_of_a_tiny_face_are_not_its_pixels() -> None:
     someone = face(16, 16, 8, 10)
     region = region_of(someone, (40, 40), scale=1.35, feather=0.08, shape="ellipse")
     assert region is not None
-    parameters = {"cells": 4, "levels": 16, "noise": 0}
+    parameters = {"cells": 4, "levels": 16, "noise": 0, "surroundings": 0}
     made = METHODS.load("pixelate")().paint(Subject(photo, someone, region), parameters, chance()).pixels
     changes = (np.diff(made[0].astype(int), axis=0) != 0).any(axis=1).sum()
     assert changes <= 3
