@@ -63,13 +63,18 @@ def _cells(config: RunConfig, method: MethodName) -> tuple[Step, ...]:
 
 
 def _synthetic(config: RunConfig, method: MethodName) -> tuple[Step, ...]:
-    """Where a face cannot be drawn well it is pixelated, which can always be done."""
-    scale, otherwise = config.region.scale, _pixelated(config)
+    """Where a face cannot be drawn well it is blurred, coarsely: that can always be done, and looks calm."""
+    scale, otherwise = config.region.scale, _blurred(config)
     own = config.synthetic
     parameters = {"donors": own.donors, "k": own.k, "strength": own.strength}
     first = Step(method, parameters, scale, otherwise=otherwise)
     further = {**first.parameters, "strength": first.parameters["strength"] * 1.5}
-    return first, Step(method, further, scale, otherwise=otherwise), otherwise, _solid(scale * 1.3, LIGHT)
+    return first, Step(method, further, scale, otherwise=otherwise), _pixelated(config), _solid(scale * 1.3, LIGHT)
+
+
+def _blurred(config: RunConfig) -> Step:
+    """One cell a face, smoothed: as little of the face as :func:`_pixelated` leaves."""
+    return Step("blur", {**_pixelated(config).parameters, "sigma": config.blur.sigma}, config.region.scale * 1.1)
 
 
 def _pixelated(config: RunConfig) -> Step:
