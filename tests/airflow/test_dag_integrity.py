@@ -25,6 +25,7 @@ TASKS = {
     "anonymize_blur",
     "anonymize_pixelate",
     "anonymize_mask",
+    "anonymize_avatar",
     "collect_shards",
     "remove_residual_cues",
     "render_photos",
@@ -40,11 +41,12 @@ MAPPED = {
     "anonymize_blur",
     "anonymize_pixelate",
     "anonymize_mask",
+    "anonymize_avatar",
     "remove_residual_cues",
     "render_photos",
     "embed_faces",
 }
-BRANCHES = {"anonymize_blur", "anonymize_pixelate", "anonymize_mask"}
+BRANCHES = {"anonymize_blur", "anonymize_pixelate", "anonymize_mask", "anonymize_avatar"}
 HEAVY = ("cv2", "onnxruntime", "pandas", "great_expectations", "tensorflow", "pyarrow", "numpy")
 PARSE = f"import sys; sys.path.insert(0, {str(ROOT / 'dags')!r}); import anonymize_photos; dag = anonymize_photos.dag\n"
 

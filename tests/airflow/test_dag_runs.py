@@ -16,7 +16,7 @@ from photo_anonymizer.vault import Vault
 
 pytestmark = pytest.mark.pipeline
 
-METHODS = ("blur", "pixelate", "mask")
+METHODS = ("blur", "pixelate", "mask", "avatar")
 
 
 # one run a method

@@ -33,7 +33,7 @@ Ended = subprocess.CompletedProcess[str]
         (["nowhere"], "the source folder does not exist"),
         (["empty"], "the source is empty"),
         (["file.jpg"], "the source is not a folder"),
-        (["photos", "--method", "swirl"], "method: Input should be 'auto', 'blur', 'pixelate' or 'mask'"),
+        (["photos", "--method", "swirl"], "method: Input should be 'auto', 'blur', 'pixelate', 'mask' or 'avatar'"),
         (["photos", "--set", "detection.doubt_score=-1"], "detection.doubt_score: Input should be greater than 0"),
         (["photos", "--set", "detection=1", "--set", "detection.doubt_score=-1"], "detection.doubt_score"),
         (["photos", "--set", "blur.magic=1"], "blur.magic"),

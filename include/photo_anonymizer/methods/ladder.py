@@ -11,6 +11,7 @@ from photo_anonymizer.methods.region import Shape
 LIGHT, DARK = "#c0c0c0", "#202020"
 """Greys of the last rungs. A recogniser gives an empty box an embedding too, and for one or two faces in a hundred that
 lies within its threshold by accident; a box of another grey lies elsewhere."""
+OUTLINE_LESS = 0.1
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ def ladder(config: RunConfig, method: MethodName) -> tuple[Step, ...]:
 def _steps(config: RunConfig, method: MethodName) -> tuple[Step, ...]:
     scale = config.region.scale
     first = Step(method, _parameters(config, method), scale, _shape(config) if method == "mask" else "ellipse")
-    if method == "mask":
+    if method in ("mask", "avatar"):
         return first, _solid(scale * 1.3, LIGHT), _solid(scale * 1.7, DARK)
     stronger = Step(method, {**first.parameters, "cells": max(1, first.parameters["cells"] // 2)}, scale * 1.1)
     coarse = {"cells": 1, "levels": 8, "noise": max(config.pixelate.noise, 16.0)}
@@ -58,13 +59,18 @@ def _steps(config: RunConfig, method: MethodName) -> tuple[Step, ...]:
 
 def _parameters(config: RunConfig, method: MethodName) -> dict[str, Any]:
     if method == "mask":
-        icon = (config.mask.icon or "") if config.mask.shape == "icon" else None
-        return {"colour": config.mask.colour, "icon": icon}
+        icon = config.mask.icon_name if config.mask.shape == "icon" else None
+        plain = {"colour": config.mask.colour, "icon": icon}
+        if config.mask.shape != "outline":
+            return plain
+        # The region's scale is for an ellipse; a shape that follows the face needs less to reach as far.
+        times = round(config.region.scale - OUTLINE_LESS, 3)
+        return {**plain, "outline": times, "feather": config.region.feather}
     return dict(getattr(config, method).model_dump())
 
 
 def _shape(config: RunConfig) -> Shape:
-    shapes: dict[str, Shape] = {"rectangle": "rectangle", "icon": "circle"}
+    shapes: dict[str, Shape] = {"rectangle": "rectangle", "rounded": "rounded", "icon": "circle"}
     return shapes.get(config.mask.shape, "ellipse")
 
 

@@ -15,6 +15,8 @@ from photo_anonymizer.model.pixels import Pixels
 
 TEXTURE_PX = 256
 """Side of the texture that lighting and colour are measured in."""
+SURE_FROM_PX = 32
+"""Boxes of this height and more have a mesh; smaller ones rarely a right one (:mod:`photo_anonymizer.mesh.network`)."""
 _EVERY = 7
 """Lighting has nine numbers a channel; every seventh pixel of the texture settles them as well as all do."""
 
@@ -36,6 +38,11 @@ class Subject:
     def mesh(self) -> Mesh:
         """The 468 points and how sure the network is that this is a face; without meaning where it is not sure."""
         return look(self.rgb, self.face.box, self.face.landmarks)
+
+    @property
+    def mesh_is_sure(self) -> bool:
+        """Has the face the size from which on the mesh can be trusted, and is it one to the network?"""
+        return self.face.box.height >= SURE_FROM_PX and self.mesh.logit > 0
 
     @cached_property
     def pose(self) -> Pose:
