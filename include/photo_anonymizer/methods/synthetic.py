@@ -20,8 +20,8 @@ from photo_anonymizer.mesh.topology import OVAL, Vertices, texture_points
 from photo_anonymizer.methods.protocol import CannotPaintError, Painted, Parameters
 from photo_anonymizer.methods.subject import APPROXIMATE_BELOW_PX, TEXTURE_PX, Subject, smooth_normals
 from photo_anonymizer.methods.surrogate import blend
-from photo_anonymizer.methods.surrogate.features import draw_eyes, draw_mouth, tones_of
-from photo_anonymizer.methods.surrogate.front import hidden_share, in_front
+from photo_anonymizer.methods.surrogate.features import draw_eyes, draw_glasses, draw_mouth, tones_of
+from photo_anonymizer.methods.surrogate.front import hidden_share, in_front, wears_glasses
 from photo_anonymizer.methods.surrogate.looks import CHEEKS, mean_inside
 from photo_anonymizer.methods.surrogate.shape import moved
 from photo_anonymizer.methods.surrogate.source import Surrogate, surrogate_for
@@ -104,8 +104,10 @@ def _drawn(
     draw_mouth(canvas, there[:, :2], own * scale, tones)
     middles = irises(there, gaze(subject.rgb, subject.mesh.points))
     draw_eyes(canvas, there[:, :2], middles, own * scale, tones, made.lashes)
+    if wears_glasses(subject.texture):
+        draw_glasses(canvas, there[:, :2], own * scale, _front(subject))
     as_it_was = projection((subject.mesh.points - (box.x0, box.y0, 0)) * factor, canvas_box)
-    cover = seen.shown(_rim()) * seen.covered * (1 - as_it_was.shown(front))
+    cover = seen.shown(_rim()) * cv2.GaussianBlur(seen.covered, (0, 0), 1.0) * (1 - as_it_was.shown(front))
     how = cv2.INTER_AREA if scale > 1 else cv2.INTER_LINEAR
     wh = box.width, box.height
     return cv2.resize(canvas, wh, interpolation=how), cv2.resize(cover, wh, interpolation=how)

@@ -18,8 +18,9 @@ from photo_anonymizer.mesh.topology import LEFT_BROW, LEFT_EYE, OUTER_LIPS, OVAL
 Plane = NDArray[np.float32]
 SIDE_PX = 256
 _LINE_ACROSS = 0.2
-"""Range of brightness along the bridge of the nose, relative to the skin, without its slow changes: two thirds of 119
-faces without glasses stay below this, none with framed ones does."""
+"""Range of that brightness: two thirds of 119 faces without glasses stay below this, none with framed ones does."""
+_SURELY_A_BAR, _BAR_IS_DARKER = 0.6, 0.3
+"""Range and depth of a frame's bar; of 119 faces the two with dark frames have them, and no other."""
 _OTHER_HUE, _OTHER_BRIGHTNESS = 24.0, 45.0
 """Distances in a*b* and in L* from which something is no skin."""
 _HUE, _DARKER = (13.0, 26.0), (26.0, 45.0)
@@ -63,11 +64,22 @@ def hidden_share(texture: Texture) -> float:
 
 def bridge_is_bare(texture: Texture) -> bool:
     """Is there nothing between the eyes but skin? The bar of glasses shows as a line across; rimless ones pass."""
+    return bool(np.ptp(_along_bridge(texture)) < _LINE_ACROSS)
+
+
+def wears_glasses(texture: Texture) -> bool:
+    """Does a dark bar cross the bridge of the nose? So do the frames of glasses; rimless ones are not seen."""
+    along = _along_bridge(texture)
+    return bool(np.ptp(along) > _SURELY_A_BAR and along.min() < -_BAR_IS_DARKER)
+
+
+def _along_bridge(texture: Texture) -> Plane:
+    """Brightness along the bridge of the nose, relative to the skin, without its slow changes."""
     grey = cv2.GaussianBlur(texture.mean(axis=2), (0, 0), 1.0) / max(float(np.median(texture[60:180, 60:196])), 1.0)
     (left, _), (right, _) = (texture_points()[number] * SIDE_PX for number in (193, 417))
     (_, top), (_, bottom) = (texture_points()[number] * SIDE_PX for number in (8, 197))
     strip = grey[round(top) : round(bottom), round(left) - 1 : round(right) + 2].mean(axis=1, keepdims=True)
-    return bool(np.ptp(strip - cv2.GaussianBlur(strip, (0, 0), 8.0)) < _LINE_ACROSS)
+    return np.asarray(strip - cv2.GaussianBlur(strip, (0, 0), 8.0))
 
 
 def _lab(texture: Texture) -> Texture:
