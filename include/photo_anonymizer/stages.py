@@ -17,6 +17,7 @@ from photo_anonymizer.ingest.stage import SHARDS, ingest, plan_shards
 from photo_anonymizer.metadata import exiftool
 from photo_anonymizer.metadata.stage import STAGE as STRIP
 from photo_anonymizer.metadata.stage import strip_metadata
+from photo_anonymizer.methods.generators.paint import check_generator
 from photo_anonymizer.methods.ladder import choose_method
 from photo_anonymizer.methods.mask import user_icon
 from photo_anonymizer.methods.stage import STAGE as ANONYMIZE
@@ -55,6 +56,7 @@ def start_run(config: RunConfig, run_id: str) -> RunFolder:
         user_icon(config.mask.icon)
     if config.synthetic.bank:
         donors.bank_of(config)
+    check_generator(config)
     run = RunFolder.of(config, run_id)
     claim.take(config, run)
     try:

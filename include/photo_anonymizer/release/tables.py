@@ -105,8 +105,9 @@ def kept_counts(rows: Iterable[Mapping[str, Any]]) -> dict[str, int]:
 
 
 def public_parameters(parameters: dict[str, Any]) -> dict[str, Any]:
-    """Parameters as a release may show them: a user's icon is named, its path is not."""
+    """Parameters as a release may show them: a user's icon or model is named, its path is not."""
     shown = dict(parameters)
+    shown.pop("generator_model", None)  # "model" says which
     if shown.get("icon"):
         shown["icon"] = "user's own"
     elif shown.get("icon") == "":
