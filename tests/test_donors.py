@@ -127,9 +127,9 @@ class TestThroughTheMethod:
         patch = self.made("batch", OfferedDonors(self.POOL), monkeypatch=monkeypatch)
         assert (patch.parameters["source"], patch.parameters["k"]) == ("batch", 5)
 
-    def test_it_is_pixelated_where_too_few_may_lend(self, monkeypatch) -> None:
+    def test_it_is_blurred_where_too_few_may_lend(self, monkeypatch) -> None:
         patch = self.made("batch", OfferedDonors(self.POOL, frozenset(range(4))), monkeypatch=monkeypatch)
-        assert (patch.author, patch.parameters["because"]) == ("methods.pixelate", "too_few_donors")
+        assert (patch.author, patch.parameters["because"]) == ("methods.blur", "too_few_donors")
 
     def test_by_default_it_is_drawn_where_too_few_suit_it(self, monkeypatch) -> None:
         others = DonorPool("batch", self.POOL.albedos, self.POOL.shapes, np.full((8, 5), 1e3, np.float32))

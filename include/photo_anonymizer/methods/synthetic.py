@@ -20,7 +20,7 @@ from photo_anonymizer.mesh.texture import Texture, projection
 from photo_anonymizer.mesh.topology import OVAL, Vertices, texture_points
 from photo_anonymizer.methods.generators.paint import generated, load_generator
 from photo_anonymizer.methods.protocol import CannotPaintError, Painted, Parameters
-from photo_anonymizer.methods.subject import TEXTURE_PX, Subject, smooth_normals
+from photo_anonymizer.methods.subject import APPROXIMATE_BELOW_PX, TEXTURE_PX, Subject, smooth_normals
 from photo_anonymizer.methods.surrogate import blend
 from photo_anonymizer.methods.surrogate.features import draw_eyes, draw_mouth, tones_of
 from photo_anonymizer.methods.surrogate.front import hidden_share, in_front
@@ -99,6 +99,8 @@ def _laid(
 def _check(subject: Subject) -> None:
     if not subject.mesh_is_usable:
         raise CannotPaintError("mesh_in_doubt")
+    if subject.face.band == "doubt" and subject.face.box.height >= APPROXIMATE_BELOW_PX:
+        raise CannotPaintError("face_in_doubt")
     if abs(subject.pose.yaw_rad) > MAX_YAW_RAD:
         raise CannotPaintError("profile_view")
     if hidden_share(subject.texture) > MAX_HIDDEN:

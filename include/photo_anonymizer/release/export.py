@@ -32,6 +32,7 @@ from photo_anonymizer.provenance import software
 from photo_anonymizer.published import dataset_folder, find_version, manifest_sha256, next_version, sweep, versions
 from photo_anonymizer.release import audit, tables
 from photo_anonymizer.release.carried_over import CarriedOver
+from photo_anonymizer.release.changed import changed_evidence
 from photo_anonymizer.release.detected import detection_evidence
 from photo_anonymizer.release.report import write_report
 from photo_anonymizer.release.unedited import unedited_evidence
@@ -136,6 +137,7 @@ def _build(
             "detection": detection_evidence(config.detection, going),
             "carried_over": carried.evidence,
             "unedited": unedited_evidence(photo_rows),
+            "changed": changed_evidence(face_rows, config),
         }
         write_json(folder / "run.json", about, 0o644)
         write_json(folder / "qa.json", evidence, 0o644)

@@ -170,12 +170,12 @@ def oblong(scene: Scene, rng: np.random.Generator) -> Canvas:
 
 
 @pytest.mark.parametrize("answer", [broken, no_number, untouched, black, grey, oblong])
-def test_where_it_fails_the_face_is_pixelated_and_the_records_say_why(
+def test_where_it_fails_the_face_is_blurred_and_the_records_say_why(
     made: Made, answer: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     someone = subject(120)
     patch = made(Told(answer), someone)
-    assert patch.author == "methods.pixelate"
+    assert patch.author == "methods.blur"
     assert (patch.parameters["instead_of"], patch.parameters["because"]) == ("synthetic", "generator_failed")
     assert patch.alpha.max() == 255
     assert "jane" not in caplog.text
