@@ -100,7 +100,8 @@ def pipeline(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Pipeline:
     modules["torch"].Generator = Seeded  # type: ignore[attr-defined]
     modules["diffusers"].AutoPipelineForInpainting = SimpleNamespace(from_pretrained=from_pretrained)  # type: ignore[attr-defined]
     quiet = SimpleNamespace(disable_progress_bar=lambda: None)
-    modules["diffusers"].utils = SimpleNamespace(logging=quiet)  # type: ignore[attr-defined]
+    for name in ("diffusers", "transformers"):
+        modules[name].utils = SimpleNamespace(logging=quiet)  # type: ignore[attr-defined]
     for name, module in modules.items():
         monkeypatch.setitem(sys.modules, name, module)
     (tmp_path / "pipeline" / "unet").mkdir(parents=True)

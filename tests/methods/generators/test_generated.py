@@ -22,6 +22,7 @@ from photo_anonymizer.methods.stage import patch_of
 from photo_anonymizer.methods.subject import OfferedDonors, Person, Subject
 from photo_anonymizer.model.patch import Patch, compose
 from photo_anonymizer.release.tables import public_parameters
+from photo_anonymizer.software import deciding_versions, software_versions
 from photo_anonymizer.stages import start_run
 from subjects import subject
 
@@ -193,6 +194,13 @@ def test_a_profile_is_not_shown_to_it(made: Made) -> None:
 @pytest.fixture
 def fresh(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(paint, "_LOADED", {})
+
+
+def test_versions_of_its_packages_count_in_runs_that_ask_it_and_in_no_others() -> None:
+    assert {"diffusers", "torch", "transformers"} <= set(deciding_versions("diffusers")) & set(
+        software_versions("diffusers")
+    )
+    assert "torch" not in deciding_versions("onnx")
 
 
 @pytest.mark.usefixtures("fresh")

@@ -194,8 +194,10 @@ def _verify(described: DiffusersDescription) -> None:
 
 def _pipeline(folder: Path) -> Any:
     import diffusers
+    import transformers
 
-    diffusers.utils.logging.disable_progress_bar()
+    for package in (diffusers, transformers):
+        package.utils.logging.disable_progress_bar()
     try:
         pipeline = diffusers.AutoPipelineForInpainting.from_pretrained(
             str(folder), local_files_only=True, use_safetensors=True
