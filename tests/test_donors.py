@@ -94,6 +94,13 @@ def test_more_faces_than_can_be_grouped_are_refused(monkeypatch: pytest.MonkeyPa
         _with_people(donors.Offers(), [seen(person) for person in range(4)])
 
 
+def test_nobody_lends_to_a_generator() -> None:
+    generator = {"generator": "onnx", "generator_model": "model.yaml"}
+    assert donors._needs_faces(config())
+    assert not donors._needs_faces(config(**generator))
+    assert donors._needs_faces(config(**generator, consistency="per_run"))  # people are told apart all the same
+
+
 def test_small_turned_and_unsure_faces_do_not_lend(monkeypatch: pytest.MonkeyPatch) -> None:
     for someone, lends in (
         (subject(200), True),

@@ -323,11 +323,19 @@ class SyntheticConfig(_Section):
         le=2,
         description="How far eyes, brows, nose and mouth move from where they were; 1 is as far as adults differ.",
     )
+    generator: Literal["none", "onnx", "diffusers"] = Field(
+        "none",
+        description="A neural inpainter or face generator of yours that makes the faces instead of donors and drawing: "
+        "an ONNX network, or a folder that the package diffusers loads.",
+    )
+    generator_model: str | None = Field(None, description="For a generator: a YAML file that describes your model.")
 
     @model_validator(mode="after")
-    def _bank(self) -> SyntheticConfig:
+    def _files(self) -> SyntheticConfig:
         if self.donors == "bank" and not self.bank:
             raise ValueError("bank: name the bank's YAML file, or choose other donors")
+        if (self.generator == "none") != (not self.generator_model):
+            raise ValueError("generator and generator_model: give both, or neither")
         return self
 
 
@@ -389,6 +397,7 @@ class ReleaseConfig(_Section):
 USERS_FILES = (
     ("mask", "icon"),
     ("synthetic", "bank"),
+    ("synthetic", "generator_model"),
     ("detection", "yunet_model"),
     ("detection", "user_model"),
     ("detection", "given_boxes"),
@@ -512,9 +521,10 @@ def load_config(values: Mapping[str, Any]) -> RunConfig:
 
 def _problem(item: Any) -> str:
     field = ".".join(str(part) for part in item["loc"]) or "configuration"
-    # Paths are not repeated: what is refused may end up in a log.
+    # Paths are not repeated, nor sections, which hold some: what is refused may end up in a log.
     paths = {("source",), ("out",), *USERS_FILES}
     shown = item["type"] != "missing" and item["loc"][:1] not in paths and item["loc"][:2] not in paths
+    shown = shown and not isinstance(item["input"], dict)
     return f"{field}: {item['msg']}" + (f" (got {item['input']!r})" if shown else "")
 
 

@@ -79,7 +79,13 @@ def _synthetic(config: RunConfig, method: MethodName) -> tuple[Step, ...]:
     """Where a face cannot be drawn well it is blurred, coarsely: that can always be done, and looks calm."""
     scale, otherwise = config.region.scale, _blurred(config)
     own = config.synthetic
-    parameters = {"donors": own.donors, "k": own.k, "strength": own.strength}
+    parameters: dict[str, Any] = {"donors": own.donors, "k": own.k, "strength": own.strength}
+    if own.generator != "none":
+        parameters = {
+            "generator": own.generator,
+            "generator_model": own.generator_model,
+            "strength": own.strength,
+        }
     first = Step(method, parameters, scale, otherwise=otherwise)
     further = {**first.parameters, "strength": first.parameters["strength"] * 1.5}
     return first, Step(method, further, scale, otherwise=otherwise), _pixelated(config), _solid(scale * 1.3, LIGHT)

@@ -38,6 +38,7 @@ from photo_anonymizer.release.report import write_report
 from photo_anonymizer.release.unedited import unedited_evidence
 from photo_anonymizer.runfolder import WHOLE, RunFolder
 from photo_anonymizer.software import software_versions
+from photo_anonymizer.users_models import users_models
 from photo_anonymizer.vault import Vault
 
 log = logging.getLogger(__name__)
@@ -260,16 +261,19 @@ def _about(
         "configuration_sha256": config.digest,
         "method": config.chosen_method,
         "residual_cues": config.residual_enabled,
-        "software": software_versions(),
+        "software": software_versions(config.synthetic.generator),
         "models": [
-            {
-                "name": item.name,
-                "package": f"{item.package}=={item.pin}",
-                "sha256": item.sha256,
-                "licence": item.licence,
-                "use": item.use,
-            }
-            for item in weights.registered().values()
+            *(
+                {
+                    "name": item.name,
+                    "package": f"{item.package}=={item.pin}",
+                    "sha256": item.sha256,
+                    "licence": item.licence,
+                    "use": item.use,
+                }
+                for item in weights.registered().values()
+            ),
+            *users_models(config),
         ],
         "counts": {
             "inputs": aggregates.inputs,

@@ -105,8 +105,9 @@ def kept_counts(rows: Iterable[Mapping[str, Any]]) -> dict[str, int]:
 
 
 def public_parameters(parameters: dict[str, Any]) -> dict[str, Any]:
-    """Parameters as a release may show them: that an icon is the user's is said, its path is not."""
+    """Parameters as a release may show them: that an icon or a model is the user's is said, its path is not."""
     shown = dict(parameters)
+    shown.pop("generator_model", None)  # "model" says which
     if shown.get("icon") and shown["icon"] not in DRAWN_ICONS:
         shown["icon"] = "user's own"
     return shown
