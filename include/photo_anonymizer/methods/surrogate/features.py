@@ -17,6 +17,8 @@ _FRAME_CM, _ROUND = 0.2, 0.6
 """Thickness of the frames of glasses; how round they are: 1 is an ellipse, 0 a box."""
 _TEMPLES = (127, 356)
 """Where the arms of glasses leave the face, left and right."""
+_TEETH_CM = 1.15
+"""How much of the upper teeth shows at most."""
 _OPEN_MOUTH_CM = 0.12
 """Lips further apart than this show what is behind them."""
 
@@ -159,7 +161,7 @@ def draw_mouth(canvas: Canvas, points: Points, px_a_cm: float, tones: Tones) -> 
     part, shifted = canvas[y0:y1, x0:x1], opening - (x0, y0)
     inside = cv2.GaussianBlur(filled(part.shape, shifted), (0, 0), max(0.4, 0.035 * px_a_cm))
     down = points[14] - points[13]
-    teeth_cm = min(0.95 * gap / px_a_cm, 0.9)
+    teeth_cm = min(0.95 * gap / px_a_cm, _TEETH_CM)
     lower_edge = down / max(gap, 1e-6) * teeth_cm * px_a_cm
     teeth = filled(part.shape, shifted) * filled(part.shape, _upper_teeth(points, lower_edge) - (x0, y0))
     teeth = cv2.GaussianBlur(teeth, (0, 0), max(0.4, 0.03 * px_a_cm))
@@ -186,7 +188,7 @@ def _dentition(shape: tuple[int, ...], points: Points, px_a_cm: float, tones: To
     width_cm = 0.82 - 0.06 * np.minimum(np.abs(along_cm), 3)
     phase = np.abs((np.abs(along_cm) / width_cm + 0.5) % 1 - 0.5)
     lines = 1 - 0.16 * np.exp(-((phase / 0.07) ** 2)) * min(1.0, px_a_cm / 14)
-    dim = np.clip(1.15 - 0.09 * along_cm**2, 0.5, 1.15)
+    dim = np.clip(1.22 - 0.09 * along_cm**2, 0.5, 1.22)
     warm = np.minimum(tones.white * (1.0, 0.97, 0.91), 235)
     return np.asarray(warm * (lines * dim)[..., np.newaxis], np.float32)
 
