@@ -3,7 +3,7 @@
 PYTHON := .venv/bin/python
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 
-.PHONY: test unit lint lock check-lock up bench detection metadata fuzz
+.PHONY: test unit lint lock check-lock up bench detection methods gallery metadata fuzz
 
 test: .venv/dev-ready  ## every test
 	$(PYTHON) -m pytest
@@ -36,6 +36,12 @@ bench: .venv/dev-ready  ## speed: cleaning, detection, ingest, and this project 
 detection: .venv/dev-ready  ## PHOTOS=folder with labels: how many faces are found at every effort, and in changed photos
 	$(PYTHON) scripts/measure_detection.py $(PHOTOS) --efforts fast balanced thorough
 	$(PYTHON) scripts/measure_detection.py $(PHOTOS) --robustness
+
+methods: .venv/dev-ready  ## PHOTOS=folder: how good changed faces look, and how little of the person is left
+	$(PYTHON) scripts/measure_methods.py $(PHOTOS)
+
+gallery: .venv/dev-ready  ## PHOTOS=folder: original and all methods side by side, in out/gallery.html
+	$(PYTHON) scripts/make_gallery.py $(PHOTOS)
 
 metadata: .venv/dev-ready  ## PHOTOS=folder: what is cleaned, held and rejected, and what exiftool finds before and after
 	$(PYTHON) scripts/measure_metadata.py $(PHOTOS)

@@ -26,7 +26,10 @@ SHOWN = {
     "pixelate": {"method": "pixelate"},
     "mask": {"method": "mask"},
     "mask, icon": {"method": "mask", "mask": {"shape": "icon"}},
+    "avatar": {"method": "avatar"},
+    "synthetic": {"method": "synthetic"},
 }
+COLUMNS = 4
 
 
 def main() -> None:
@@ -44,7 +47,9 @@ def main() -> None:
             patches = [patch_of(photo, face, step, config.region.feather, np.random.default_rng(3)) for face in faces]
             shown = compose(photo, [*cues, *(patch for patch in patches if patch)])
         tiles.append(labelled(shown, title))
-    Image.fromarray(np.concatenate(tiles, axis=1)).save(TARGET, quality=88)
+    tiles += [np.full_like(tiles[0], 255)] * (-len(tiles) % COLUMNS)
+    rows = [np.concatenate(tiles[start : start + COLUMNS], axis=1) for start in range(0, len(tiles), COLUMNS)]
+    Image.fromarray(np.concatenate(rows)).save(TARGET, quality=88)
 
 
 def labelled(picture: np.ndarray, title: str) -> np.ndarray:

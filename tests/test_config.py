@@ -69,6 +69,7 @@ def asked(tmp_path):
         ({"region": {"scale": 1.0}}, "region.scale"),
         ({"ingest": {"shard_size": 0}}, "ingest.shard_size"),
         ({"mask": {"colour": "red"}}, "mask.colour"),
+        ({"avatar": {"style": "somebody"}}, "avatar.style"),
         ({"reid": {"max_linked_rate": -1}}, "reid.max_linked_rate"),
         ({"reid": {"recogniser": "none"}}, "reid.recogniser"),
         ({"detection": "strict"}, "detection"),
@@ -145,6 +146,7 @@ def test_every_section_is_described(name, model):
         ("auto", "public_release", "mask"),
         ("pixelate", "internal_review", "pixelate"),
         ("blur", "strong_privacy", "blur"),
+        ("avatar", "public_release", "avatar"),
     ],
 )
 def test_the_method_follows_the_purpose_unless_it_is_named(config, method, purpose, chosen):
@@ -174,6 +176,13 @@ def test_public_holds_no_path(config, tmp_path):
     assert str(tmp_path) not in chosen.public_json()
     assert not {"source", "out"} & set(chosen.public())
     assert chosen.public()["mask"]["icon"] == "user's own"
+
+
+def test_an_icon_that_the_project_draws_is_no_file_of_the_users(config):
+    chosen = config(mask={"shape": "icon", "icon": "cat"})
+    assert chosen.public()["mask"]["icon"] == "cat"
+    assert chosen.users_files() == {}
+    assert list(config(mask={"icon": "./cat"}).users_files()) == ["mask.icon"]
 
 
 def test_public_is_the_configuration_otherwise(config):

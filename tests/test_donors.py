@@ -94,6 +94,13 @@ def test_more_faces_than_can_be_grouped_are_refused(monkeypatch: pytest.MonkeyPa
         _with_people(donors.Offers(), [seen(person) for person in range(4)])
 
 
+def test_nobody_lends_to_a_generator() -> None:
+    generator = {"generator": "onnx", "generator_model": "model.yaml"}
+    assert donors._needs_faces(config())
+    assert not donors._needs_faces(config(**generator))
+    assert donors._needs_faces(config(**generator, consistency="per_run"))  # people are told apart all the same
+
+
 def test_small_turned_and_unsure_faces_do_not_lend(monkeypatch: pytest.MonkeyPatch) -> None:
     for someone, lends in (
         (subject(200), True),
@@ -127,9 +134,9 @@ class TestThroughTheMethod:
         patch = self.made("batch", OfferedDonors(self.POOL), monkeypatch=monkeypatch)
         assert (patch.parameters["source"], patch.parameters["k"]) == ("batch", 5)
 
-    def test_it_is_pixelated_where_too_few_may_lend(self, monkeypatch) -> None:
+    def test_it_is_blurred_where_too_few_may_lend(self, monkeypatch) -> None:
         patch = self.made("batch", OfferedDonors(self.POOL, frozenset(range(4))), monkeypatch=monkeypatch)
-        assert (patch.author, patch.parameters["because"]) == ("methods.pixelate", "too_few_donors")
+        assert (patch.author, patch.parameters["because"]) == ("methods.blur", "too_few_donors")
 
     def test_by_default_it_is_drawn_where_too_few_suit_it(self, monkeypatch) -> None:
         others = DonorPool("batch", self.POOL.albedos, self.POOL.shapes, np.full((8, 5), 1e3, np.float32))

@@ -65,6 +65,12 @@ def _parser() -> argparse.ArgumentParser:
     models.add_argument("--prepare", action="store_true", help="verify all and make the conversions now")
     models.set_defaults(command=_models)
 
+    tuned = commands.add_parser("tune", help="the weakest setting of a method that passes the attack on a sample")
+    add_run_arguments(tuned)
+    tuned.add_argument("--sample", type=int, default=60, metavar="N", help="photos to try on (default: 60)")
+    tuned.add_argument("--write", type=Path, default=Path("tuned.yaml"), metavar="FILE", help="default: tuned.yaml")
+    tuned.set_defaults(command=_tune)
+
     queue = commands.add_parser("review", help="doubtful faces that wait, or a decision about one")
     _dataset_arguments(queue)
     wanted = queue.add_mutually_exclusive_group()
@@ -117,6 +123,27 @@ def _verify(arguments: argparse.Namespace) -> int:
 
     checked = verify(arguments.release, Vault(arguments.vault) if arguments.vault else None)
     print("intact: " + ", ".join(f"{count} {name}" for name, count in checked.items()))
+    return EXIT_DONE
+
+
+def _tune(arguments: argparse.Namespace) -> int:
+    from photo_anonymizer.tune import tune, weakest, written
+
+    config = run_config(arguments)
+    method = config.chosen_method
+    tried = tune(config, method, arguments.sample)
+    for one in tried:
+        setting = ", ".join(f"{field}={value}" for field, value in one.setting.items())
+        linked, rank1 = one.attack.linked, one.attack.rank1
+        print(
+            f"{'passes' if one.passed else 'fails ':8}{setting:28}{linked.hits} of {linked.n} faces linked, "
+            f"rank-1 {100 * (rank1.rate or 0):.1f} % at chance {100 * (rank1.chance or 0):.1f} %"
+        )
+    if (found := weakest(tried)) is None:
+        print("no setting passes; use the mask, or another method")
+        return EXIT_REFUSED
+    arguments.write.write_text(written(found, method), encoding="utf-8")
+    print(f"written: {arguments.write}")
     return EXIT_DONE
 
 

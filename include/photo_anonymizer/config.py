@@ -18,10 +18,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from photo_anonymizer.errors import ConfigError
 
-MethodName = Literal["blur", "pixelate", "mask", "synthetic"]
+MethodName = Literal["blur", "pixelate", "mask", "avatar", "synthetic"]
 KEEPS_HAIR: tuple[MethodName, ...] = ("synthetic",)
 """Methods that follow the face's outline, which cannot cover the hair as well."""
-Colour = Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$")]
+Colour = Annotated[str, Field(pattern=r"^(#[0-9a-fA-F]{6}|local)$")]
+DRAWN_ICONS = ("smile", "neutral", "star", "heart", "cat", "robot")
+"""Icons that this project draws itself; whatever else an icon is called is a file of the user's."""
 
 
 class _Section(BaseModel):
@@ -267,11 +269,37 @@ class PixelateConfig(_CellsConfig):
 class MaskConfig(_Section):
     """Mask: an opaque shape that takes nothing from the face."""
 
-    shape: Literal["ellipse", "rectangle", "icon"] = Field("ellipse", description="What covers the face.")
-    colour: Colour = Field("#c0c0c0", description="Colour of the ellipse or rectangle, or behind the icon.")
+    shape: Literal["ellipse", "rectangle", "rounded", "outline", "icon"] = Field(
+        "ellipse",
+        description="What covers the face; 'outline' follows the face's own contour where that is seen well enough, "
+        "and is an ellipse elsewhere.",
+    )
+    colour: Colour = Field(
+        "#c0c0c0",
+        description="Colour of the shape, or behind the icon; 'local': the rounded mean of what surrounds the face.",
+    )
     icon: str | None = Field(
         None,
-        description="A PNG of your own for shape 'icon'; empty: the smiling face that this project draws.",
+        description="For shape 'icon': smile, neutral, star, heart, cat, robot, or a PNG or SVG file of your own; "
+        "empty: smile.",
+    )
+
+    @property
+    def icon_name(self) -> str:
+        """The icon's name or file."""
+        return self.icon or DRAWN_ICONS[0]
+
+    @property
+    def users_icon(self) -> str | None:
+        """The icon's file, if it is the user's own."""
+        return None if self.icon in DRAWN_ICONS else self.icon
+
+
+class AvatarConfig(_Section):
+    """Avatar: the same drawn head for everybody, turned and lit as the photo's head is."""
+
+    style: Literal["head", "silhouette"] = Field(
+        "head", description="A head with a neutral face, or the plain outline of head and neck."
     )
 
 
@@ -301,11 +329,19 @@ class SyntheticConfig(_Section):
         le=2,
         description="How far eyes, brows, nose and mouth move from where they were; 1 is as far as adults differ.",
     )
+    generator: Literal["none", "onnx", "diffusers"] = Field(
+        "none",
+        description="A neural inpainter or face generator of yours that makes the faces instead of donors and drawing: "
+        "an ONNX network, or a folder that the package diffusers loads.",
+    )
+    generator_model: str | None = Field(None, description="For a generator: a YAML file that describes your model.")
 
     @model_validator(mode="after")
-    def _bank(self) -> SyntheticConfig:
+    def _files(self) -> SyntheticConfig:
         if self.donors == "bank" and not self.bank:
             raise ValueError("bank: name the bank's YAML file, or choose other donors")
+        if (self.generator == "none") != (not self.generator_model):
+            raise ValueError("generator and generator_model: give both, or neither")
         return self
 
 
@@ -367,6 +403,7 @@ class ReleaseConfig(_Section):
 USERS_FILES = (
     ("mask", "icon"),
     ("synthetic", "bank"),
+    ("synthetic", "generator_model"),
     ("detection", "yunet_model"),
     ("detection", "user_model"),
     ("detection", "given_boxes"),
@@ -391,7 +428,7 @@ class RunConfig(_Section):
         pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$",
         description="Name of the collection: small letters, digits, - and _. Versions are counted per dataset.",
     )
-    method: Literal["auto", "blur", "pixelate", "mask", "synthetic"] = Field(
+    method: Literal["auto", MethodName] = Field(
         "auto", description="How faces are changed; 'auto' follows the purpose."
     )
     purpose: Literal["internal_review", "strong_privacy", "public_release", "realism", "unsure"] = Field(
@@ -407,6 +444,7 @@ class RunConfig(_Section):
     blur: BlurConfig = BlurConfig()
     pixelate: PixelateConfig = PixelateConfig()
     mask: MaskConfig = MaskConfig()
+    avatar: AvatarConfig = AvatarConfig()
     synthetic: SyntheticConfig = SyntheticConfig()
     residual: ResidualConfig = ResidualConfig()
     reid: ReidConfig = ReidConfig()
@@ -456,15 +494,19 @@ class RunConfig(_Section):
     def public(self) -> dict[str, Any]:
         """The configuration as a release may show it: without source, output folder and file paths."""
         shown = self.model_dump(mode="json", exclude={"source", "out"})
-        for section, name in USERS_FILES:
-            if shown[section][name]:
-                shown[section][name] = "user's own"
+        for section, name in self._users_files():
+            shown[section][name] = "user's own"
         return shown
 
     def users_files(self) -> dict[str, Path]:
         """Files and folders of the user's that the configuration names, by field."""
-        named = {f"{section}.{name}": getattr(getattr(self, section), name) for section, name in USERS_FILES}
-        return {field: Path(path).expanduser() for field, path in named.items() if path}
+        named = self._users_files()
+        return {f"{section}.{name}": Path(path).expanduser() for (section, name), path in named.items()}
+
+    def _users_files(self) -> dict[tuple[str, str], str]:
+        named = {(section, name): getattr(getattr(self, section), name) for section, name in USERS_FILES}
+        named["mask", "icon"] = self.mask.users_icon
+        return {field: path for field, path in named.items() if path}
 
     def public_json(self) -> str:
         """:meth:`public` as canonical JSON."""
@@ -485,9 +527,10 @@ def load_config(values: Mapping[str, Any]) -> RunConfig:
 
 def _problem(item: Any) -> str:
     field = ".".join(str(part) for part in item["loc"]) or "configuration"
-    # Paths are not repeated: what is refused may end up in a log.
+    # Paths are not repeated, nor sections, which hold some: what is refused may end up in a log.
     paths = {("source",), ("out",), *USERS_FILES}
     shown = item["type"] != "missing" and item["loc"][:1] not in paths and item["loc"][:2] not in paths
+    shown = shown and not isinstance(item["input"], dict)
     return f"{field}: {item['msg']}" + (f" (got {item['input']!r})" if shown else "")
 
 

@@ -269,12 +269,19 @@ def photos_by_person(folder: Path) -> Mapping[Path, str]:
     return {path: names[0] for path, names in parts.items() if not any(name.startswith(".") for name in names)}
 
 
+def read_photo(path: Path, config: RunConfig) -> Pixels:
+    """A photo of the user's, read under the limits of the run and decoded in a process of its own.
+
+    :raises PhotoError: it cannot be read as one.
+    """
+    data = read_file(local.uri_of(str(path.absolute())), int(config.ingest.max_file_mb * 1_000_000))
+    return decode(strip_apart(sandbox_of(config), data, Policy.of(config)).data)
+
+
 def _chip(path: Path, place: str, config: RunConfig, recogniser: Recogniser) -> Pixels:
     """The one face of a photo as the recogniser wants it."""
-    max_bytes = int(config.ingest.max_file_mb * 1_000_000)
     try:
-        data = read_file(local.uri_of(str(path.absolute())), max_bytes)
-        rgb = decode(strip_apart(sandbox_of(config), data, Policy.of(config)).data)
+        rgb = read_photo(path, config)
     except PhotoError as error:
         raise _refused(f"{place} cannot be read as a photo ({error.reason})") from None
     faces = faces_of(rgb, config)

@@ -17,6 +17,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,6 +63,8 @@ MAX_GROUPED = 6000
 POOL, OFFERS = "pool.npz", "offers.json"
 
 Embeddings = NDArray[np.float32]
+Unfit = Literal["too_small", "not_clear", "turned", "partly_hidden", "glasses"]
+"""Why a face lends nothing."""
 
 
 class Offers(BaseModel):
@@ -113,7 +116,7 @@ def gather(run: RunFolder) -> dict[str, int]:
         with run.publish(STAGE) as output:
             seen = list(_seen(run)) if _needs_faces(config) else []
             offers = Offers()
-            if config.synthetic.donors in ("auto", "batch") and not config.synthetic.bank:
+            if _lends_batch(config):
                 offers = _with_pool(seen, output.folder / POOL, config)
             if config.synthetic.consistency == "per_run":
                 offers = _with_people(offers, seen)
@@ -130,7 +133,7 @@ def offered(run: RunFolder, photo_id: str, face_id: str) -> OfferedDonors | None
         return None
     config, offers, key = run.config, _offers_of(run), f"{photo_id}/{face_id}"
     person = _person(run, offers, key)
-    if config.synthetic.bank and config.synthetic.donors in ("auto", "bank"):
+    if config.synthetic.generator == "none" and config.synthetic.bank and config.synthetic.donors in ("auto", "bank"):
         return OfferedDonors(bank_of(config), frozenset(), person)
     if not offers.sha256 or key not in offers.excluded:
         return OfferedDonors(None, frozenset(), person)
@@ -141,32 +144,56 @@ def offered(run: RunFolder, photo_id: str, face_id: str) -> OfferedDonors | None
 def bank_of(config: RunConfig) -> DonorPool:
     """The bank that the configuration names.
 
-    :raises ConfigError: it or its description cannot be read, is altered or is no bank.
+    :raises ConfigError: it or its description cannot be read, is altered, is no bank, or holds fewer than k people.
     """
     described = read_model_file(Path(config.synthetic.bank or ""))
-    return load_pool(described.path.expanduser(), described.sha256, "bank")
+    bank = load_pool(described.path.expanduser(), described.sha256, "bank")
+    if len(bank) < config.synthetic.k:
+        raise ConfigError(
+            f"synthetic.bank holds {len(bank)} people, and synthetic.k asks for {config.synthetic.k}; "
+            "prepare a larger bank, or choose a smaller k"
+        )
+    return bank
 
 
 def donor_of(rgb: Pixels, face: Face) -> Lent | None:
     """What a face can lend; ``None`` where it is not seen well: small, turned, half hidden or behind glasses."""
+    lent = lent_by(rgb, face)
+    return lent if isinstance(lent, Lent) else None
+
+
+def lent_by(rgb: Pixels, face: Face) -> Lent | Unfit:
+    """What a face can lend, or why it lends nothing."""
     subject = _subject(rgb, face)
-    if subject is None or face.box.height < DONOR_FROM_PX or subject.mesh.logit < SURE_LOGIT:
-        return None
-    pose = subject.pose
-    turned = max(abs(pose.yaw_rad), abs(pose.pitch_rad))
-    if turned > MAX_DONOR_TURN_RAD or hidden_share(subject.texture) > MAX_HIDDEN or not bridge_is_bare(subject.texture):
-        return None
+    if subject is None or face.box.height < DONOR_FROM_PX:
+        return "too_small"
+    if subject.mesh.logit < SURE_LOGIT:
+        return "not_clear"
+    if _turned_rad(subject) > MAX_DONOR_TURN_RAD:
+        return "turned"
+    if hidden_share(subject.texture) > MAX_HIDDEN:
+        return "partly_hidden"
+    if not bridge_is_bare(subject.texture):
+        return "glasses"
     return Lent(
-        quality=min(face.box.height / 200, 1.0) - turned,
+        quality=min(face.box.height / 200, 1.0) - _turned_rad(subject),
         albedo=stored((subject.texture / np.maximum(plain_skin(subject), 4)).astype(np.float32)),
-        shape=pose.unplaced(subject.mesh.points.astype(np.float64)).astype(np.float32),
+        shape=subject.pose.unplaced(subject.mesh.points.astype(np.float64)).astype(np.float32),
         traits=traits_of(subject.texture),
     )
 
 
+def _turned_rad(subject: Subject) -> float:
+    return max(abs(subject.pose.yaw_rad), abs(subject.pose.pitch_rad))
+
+
 def _needs_faces(config: RunConfig) -> bool:
+    return config.synthetic.consistency == "per_run" or _lends_batch(config)
+
+
+def _lends_batch(config: RunConfig) -> bool:
     own = config.synthetic
-    return own.consistency == "per_run" or (own.donors in ("auto", "batch") and not own.bank)
+    return own.donors in ("auto", "batch") and not own.bank and own.generator == "none"
 
 
 def _seen(run: RunFolder) -> Iterator[_Seen]:

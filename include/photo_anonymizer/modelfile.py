@@ -11,14 +11,15 @@ from photo_anonymizer.config import read_config_file
 from photo_anonymizer.errors import ConfigError, ModelError
 
 
-def read_model_file(path: Path) -> ModelFile:
+def read_model_file(path: Path, kind: type[ModelFile] | None = None) -> ModelFile:
     """What a YAML file says about a model file; its ``path`` may be relative to the YAML file.
 
+    :param kind: what it must be; ``None``: path, sha256 and licence, no more.
     :raises ConfigError: it cannot be read, or a field is missing or wrong.
     """
     values = read_config_file(path.expanduser())
     try:
-        model = ModelFile.model_validate(values)
+        model = (kind or ModelFile).model_validate(values)
     except ValidationError as error:
         fields = ", ".join(sorted({str(item["loc"][0]) for item in error.errors() if item["loc"]}))
         raise ConfigError(f"the description of a model file needs path, sha256 and licence; wrong: {fields}") from None

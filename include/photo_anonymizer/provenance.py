@@ -85,7 +85,7 @@ def run_basis(config: RunConfig, key: bytes) -> str:
         "configuration": public,
         "users_files": {field: content_of(path, key) for field, path in config.users_files().items()},
         "product": __version__,
-        "packages": deciding_versions(),
+        "packages": deciding_versions(config.synthetic.generator),
         "models": software()["models"],
         "second_reader": reader.name if (reader := exiftool.wanted(config)) else "",
     }

@@ -17,8 +17,9 @@ from photo_anonymizer.ingest.stage import SHARDS, ingest, plan_shards
 from photo_anonymizer.metadata import exiftool
 from photo_anonymizer.metadata.stage import STAGE as STRIP
 from photo_anonymizer.metadata.stage import strip_metadata
+from photo_anonymizer.methods.generators.paint import check_generator
+from photo_anonymizer.methods.icons import check_icon
 from photo_anonymizer.methods.ladder import choose_method
-from photo_anonymizer.methods.mask import user_icon
 from photo_anonymizer.methods.stage import STAGE as ANONYMIZE
 from photo_anonymizer.methods.stage import anonymize
 from photo_anonymizer.reid.stage import STAGE as EMBED
@@ -51,10 +52,10 @@ def start_run(config: RunConfig, run_id: str) -> RunFolder:
     weights.prepare_all()
     check_detectors(config.detection)
     consent.check(config)
-    if config.mask.shape == "icon" and config.mask.icon:
-        user_icon(config.mask.icon)
+    check_icon(config.mask)
     if config.synthetic.bank:
         donors.bank_of(config)
+    check_generator(config)
     run = RunFolder.of(config, run_id)
     claim.take(config, run)
     try:

@@ -92,10 +92,10 @@ def _versions(config: RunConfig) -> set[str]:
 
 def _check_icon(config: RunConfig) -> None:
     """The run would refuse an unusable icon as well, but only after Airflow has started."""
-    if config.mask.shape == "icon" and config.mask.icon:
-        from photo_anonymizer.methods.mask import user_icon
+    if config.mask.shape == "icon" and config.mask.users_icon:
+        from photo_anonymizer.methods.icons import check_icon
 
-        user_icon(config.mask.icon)
+        check_icon(config.mask)
 
 
 def _stop_like_ctrl_c(*signals: signal.Signals) -> None:

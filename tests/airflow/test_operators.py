@@ -304,6 +304,7 @@ def test_an_error_is_passed_on_without_the_file_s_name(error: Exception, caplog:
         ({"method": "blur"}, "anonymize_blur"),
         ({"method": "pixelate"}, "anonymize_pixelate"),
         ({"method": "mask"}, "anonymize_mask"),
+        ({"method": "avatar"}, "anonymize_avatar"),
         ({"method": "synthetic"}, "gather_donors"),
         ({"purpose": "internal_review"}, "anonymize_blur"),
         ({"purpose": "realism"}, "gather_donors"),

@@ -60,9 +60,9 @@ def test_every_parameter_has_a_title_a_section_and_a_description(name: str) -> N
     ("name", "choices"),
     [
         ("method", ["auto", *get_args(MethodName)]),
-        ("purpose", ["internal_review", "strong_privacy", "public_release", "unsure"]),
+        ("purpose", ["internal_review", "strong_privacy", "public_release", "realism", "unsure"]),
         ("detection__uncertain", ["release", "hold"]),
-        ("mask__shape", ["ellipse", "rectangle", "icon"]),
+        ("mask__shape", ["ellipse", "rectangle", "rounded", "outline", "icon"]),
     ],
 )
 def test_a_choice_is_a_dropdown(name: str, choices: list[str]) -> None:
@@ -77,7 +77,7 @@ def test_a_choice_is_a_dropdown(name: str, choices: list[str]) -> None:
         ("detection__doubt_score", {"type": "number", "exclusiveMinimum": 0, "maximum": 1}),
         ("detection__long_side_px", {"type": ["integer", "null"], "minimum": 320, "maximum": 4096, "multipleOf": 32}),
         ("source", {"type": "string", "minLength": 1}),
-        ("mask__colour", {"type": "string", "pattern": "^#[0-9a-fA-F]{6}$"}),
+        ("mask__colour", {"type": "string", "pattern": "^(#[0-9a-fA-F]{6}|local)$"}),
     ],
 )
 def test_bounds_are_carried_into_the_form(name: str, bounds: dict[str, Any]) -> None:

@@ -10,13 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from faces import face, head, noise_picture
+from faces import face, noise_picture
 from photo_anonymizer.config import load_config
-from photo_anonymizer.errors import ConfigError
 from photo_anonymizer.methods import METHODS
 from photo_anonymizer.methods.cells import cell_edges, cell_means
 from photo_anonymizer.methods.ladder import choose_method, ladder
-from photo_anonymizer.methods.mask import drawn_smile, user_icon
 from photo_anonymizer.methods.region import region_of
 from photo_anonymizer.methods.stage import noise_source, patch_of
 from photo_anonymizer.methods.subject import Subject
@@ -207,54 +205,6 @@ def test_cells_of_a_tiny_face_are_not_its_pixels() -> None:
     made = METHODS.load("pixelate")().paint(Subject(photo, someone, region), parameters, chance()).pixels
     changes = (np.diff(made[0].astype(int), axis=0) != 0).any(axis=1).sum()
     assert changes <= 3
-
-
-class TestMask:
-    @pytest.mark.parametrize("shape", ["ellipse", "rectangle"])
-    def test_shapes_are_of_the_chosen_colour(self, shape: str) -> None:
-        run = config(method="mask", mask={"shape": shape, "colour": "#102030"})
-        result = compose(
-            noise_picture(100, 100),
-            [patch_of(noise_picture(100, 100), face(30, 30, 30, 40), ladder(run, "mask")[0], 0.0, chance())],
-        )
-        assert tuple(result[50, 45]) == (0x10, 0x20, 0x30)
-        corner = tuple(result[25, 26])
-        assert (corner == (0x10, 0x20, 0x30)) == (shape == "rectangle")
-
-    def test_the_icon_turns_with_the_head(self) -> None:
-        run = config(method="mask", mask={"shape": "icon"})
-        upright, turned = head(160, 160, 50), head(160, 160, 50, np.pi / 2)
-        plain = np.zeros((320, 320, 3), np.uint8)
-        straight, quarter = (
-            patch_of(plain, item, ladder(run, "mask")[0], 0.08, chance()) for item in (upright, turned)
-        )
-        assert straight is not None
-        assert quarter is not None
-        middle = straight.pixels.shape[0] // 2, straight.pixels.shape[1] // 2
-
-        def ink(pixels: np.ndarray) -> np.ndarray:
-            dark = np.argwhere(pixels.sum(axis=2) < 200)
-            return dark.mean(axis=0) - middle
-
-        # The mouth is the larger half of the ink: below the middle upright, beside it when the head lies on its side.
-        assert ink(straight.pixels)[0] > 5
-        assert abs(ink(straight.pixels)[1]) < 3
-        assert ink(quarter.pixels)[1] < -5
-
-    def test_the_drawn_smile_is_round_and_opaque_in_the_middle(self) -> None:
-        icon = drawn_smile()
-        assert icon[256, 256, 3] == 255
-        assert icon[0, 0, 3] == 0
-
-    def test_a_users_icon_may_have_any_shape(self, tmp_path) -> None:
-        cv2.imwrite(str(tmp_path / "wide.png"), np.full((10, 30, 4), 255, np.uint8))
-        assert user_icon(str(tmp_path / "wide.png")).shape == (30, 30, 4)
-
-    def test_an_icon_that_is_missing_or_no_picture_is_named(self, tmp_path) -> None:
-        (tmp_path / "text.png").write_text("no picture")
-        for name in ("missing.png", "text.png"):
-            with pytest.raises(ConfigError, match=r"mask\.icon"):
-                user_icon(str(tmp_path / name))
 
 
 class TestLadder:

@@ -15,7 +15,7 @@ from photo_anonymizer.model.face import Face, Landmarks, estimated_landmarks
 from photo_anonymizer.model.geometry import Box
 from photo_anonymizer.model.head import head_outline
 
-SHAPES: tuple[Shape, ...] = ("ellipse", "rectangle", "circle")
+SHAPES: tuple[Shape, ...] = ("ellipse", "rectangle", "rounded", "circle")
 SIDE_PX = 240
 MIDDLE = SIDE_PX / 2
 ROLLS = st.floats(-math.pi, math.pi)

@@ -155,6 +155,15 @@ def test_a_face_that_the_network_does_not_know_is_left_to_another_method() -> No
         paint(subject(200, logit=-3))
 
 
+def test_no_face_is_drawn_where_it_is_in_doubt_that_there_is_one() -> None:
+    """On a wall or a coat a drawn face would be a ghost."""
+    someone = subject(200)
+    doubtful = Subject(someone.rgb, someone.face.model_copy(update={"band": "doubt"}), someone.region)
+    doubtful.__dict__["mesh"] = someone.mesh
+    with pytest.raises(CannotPaintError, match="face_in_doubt"):
+        paint(doubtful)
+
+
 def test_a_profile_is_left_to_another_method() -> None:
     with pytest.raises(CannotPaintError, match="profile_view"):
         paint(subject(200, yaw=math.radians(60)))
@@ -182,7 +191,7 @@ def test_the_other_method_takes_over_and_the_records_say_why() -> None:
     someone = subject(100, photo=noise)
     patch = patch_of(noise, someone.face, step, 0.08, chance())
     assert patch is not None
-    assert patch.author == "methods.pixelate"
+    assert patch.author == "methods.blur"
     assert (patch.parameters["instead_of"], patch.parameters["because"]) == ("synthetic", "mesh_in_doubt")
 
 

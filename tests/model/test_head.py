@@ -12,7 +12,14 @@ from hypothesis import strategies as st
 from faces import face, head
 from photo_anonymizer.model.face import Face, Landmarks, estimated_landmarks
 from photo_anonymizer.model.geometry import Box
-from photo_anonymizer.model.head import MAX_GROWTH, HeadOutline, head_outline, head_roll_rad
+from photo_anonymizer.model.head import (
+    MAX_GROWTH,
+    HeadOutline,
+    head_outline,
+    head_roll_rad,
+    head_yaw_rad,
+    usable_landmarks,
+)
 
 ROLLS = st.floats(-math.pi, math.pi)
 YAWS = st.floats(-math.pi / 2, math.pi / 2)
@@ -75,6 +82,22 @@ class TestRoll:
         outline = head_outline(head(100, 100, 30, math.radians(degrees)), 1.35)
         up = outline.in_photo(0.0, -1.0)
         assert up == pytest.approx((100 + math.sin(math.radians(degrees)), 100 - math.cos(math.radians(degrees))))
+
+
+class TestYaw:
+    @given(roll=ROLLS, yaw=st.floats(-1.3, 1.3))
+    def test_it_is_the_heads_however_that_is_tilted(self, roll: float, yaw: float) -> None:
+        assert head_yaw_rad(head(0, 0, 50, roll, yaw_rad=yaw).landmarks) == pytest.approx(yaw, abs=0.25)
+
+    @given(box=BOXES)
+    def test_a_face_without_landmarks_looks_straight_ahead(self, box: Box) -> None:
+        assert head_yaw_rad(without_landmarks(box).landmarks) == pytest.approx(0, abs=1e-6)
+
+    @given(box=BOXES, landmarks=ANY_LANDMARKS)
+    def test_landmarks_that_make_no_face_are_replaced_by_an_upright_faces(self, box: Box, landmarks: Landmarks) -> None:
+        usable = usable_landmarks(of(box, landmarks))
+        assert usable in (landmarks, estimated_landmarks(box))
+        assert abs(head_yaw_rad(usable)) <= math.pi / 2
 
 
 class TestWhatTheBoxSays:

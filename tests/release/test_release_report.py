@@ -107,6 +107,7 @@ def evidence_of(before: Attack, after: Attack, verdict: Verdict, released: int, 
         "detection": detection_evidence(DetectionConfig(), photos_with(*[()] * faces)),
         "carried_over": {"photos": 0, "faces": 0, "attacked_in": {}, "attacks": {}},
         "unedited": unedited_evidence([]),
+        "changed": {"made": [], "instead": [], "linkable": ""},
     }
 
 

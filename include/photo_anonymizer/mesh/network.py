@@ -73,16 +73,19 @@ def crop_matrix(box: Box, roll_rad: float) -> Matrix:
     return np.column_stack([linear, SIDE_PX / 2 - linear @ np.array(box.centre)])
 
 
-def cut(rgb: Pixels, matrix: Matrix) -> Pixels:
-    """The square, uint8 (192, 192, 3). A large face is shrunk by areas first, so that it does not alias."""
+def cut(rgb: Pixels, matrix: Matrix, side_px: int = SIDE_PX, border: int = cv2.BORDER_CONSTANT) -> Pixels:
+    """The square, uint8 (side_px, side_px, 3). A large face is shrunk by areas first, so that it does not alias.
+
+    :param border: OpenCV's word for what lies beyond the photo; black unless said otherwise.
+    """
     scale = math.hypot(matrix[0, 0], matrix[1, 0])
-    corners = _back(np.array([[0, 0], [SIDE_PX, 0], [0, SIDE_PX], [SIDE_PX, SIDE_PX]], np.float64), matrix)
+    corners = _back(np.array([[0, 0], [side_px, 0], [0, side_px], [side_px, side_px]], np.float64), matrix)
     margin = 2 * max(1.0, 1 / scale)
     limits = np.array(rgb.shape[1::-1])
     low = np.clip(np.floor(corners.min(axis=0) - margin), 0, limits).astype(int)
     high = np.clip(np.ceil(corners.max(axis=0) + margin), 0, limits).astype(int)
     if (low >= high).any():
-        return np.zeros((SIDE_PX, SIDE_PX, 3), np.uint8)
+        return np.zeros((side_px, side_px, 3), np.uint8)
     part = rgb[low[1] : high[1], low[0] : high[0]]
     small_wh = np.maximum(1, np.round((high - low) * min(1.0, scale))).astype(int)
     if scale < 1:
@@ -91,7 +94,9 @@ def cut(rgb: Pixels, matrix: Matrix) -> Pixels:
     # Pixel i of the small part is the mean of the photo's pixels from low + stretch * i on.
     shift = matrix[:, :2] @ (low + (stretch - 1) / 2) + matrix[:, 2]
     composed = np.column_stack([matrix[:, :2] * stretch, shift])
-    square: Pixels = cv2.warpAffine(np.ascontiguousarray(part), composed, (SIDE_PX, SIDE_PX), flags=cv2.INTER_LINEAR)
+    square: Pixels = cv2.warpAffine(
+        np.ascontiguousarray(part), composed, (side_px, side_px), flags=cv2.INTER_LINEAR, borderMode=border
+    )
     return square
 
 

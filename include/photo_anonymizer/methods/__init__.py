@@ -8,6 +8,7 @@ METHODS = Registry(
         "blur": "photo_anonymizer.methods.blur:Blur",
         "pixelate": "photo_anonymizer.methods.pixelate:Pixelate",
         "mask": "photo_anonymizer.methods.mask:Mask",
+        "avatar": "photo_anonymizer.methods.avatar:Avatar",
         "synthetic": "photo_anonymizer.methods.synthetic:Synthetic",
     },
 )

@@ -11,6 +11,7 @@ from photo_anonymizer.methods.region import Shape
 LIGHT, DARK = "#c0c0c0", "#202020"
 """Greys of the last rungs. A recogniser gives an empty box an embedding too, and for one or two faces in a hundred that
 lies within its threshold by accident; a box of another grey lies elsewhere."""
+OUTLINE_LESS = 0.1
 
 
 @dataclass(frozen=True)
@@ -42,17 +43,29 @@ def choose_method(config: RunConfig) -> MethodName:
 
 def ladder(config: RunConfig, method: MethodName) -> tuple[Step, ...]:
     """The rungs that a face of this run may take, weakest first; the first one is the configured method."""
-    steps = {"blur": _cells, "pixelate": _cells, "mask": _mask, "synthetic": _synthetic}[method](config, method)
+    makers = {"blur": _cells, "pixelate": _cells, "mask": _mask, "avatar": _avatar, "synthetic": _synthetic}
+    steps = makers[method](config, method)
     return tuple(replace(step, hair=config.region.hair) for step in steps)
 
 
 def _mask(config: RunConfig, _: MethodName) -> tuple[Step, ...]:
-    icon = (config.mask.icon or "") if config.mask.shape == "icon" else None
-    shapes: dict[str, Shape] = {"rectangle": "rectangle", "icon": "circle"}
+    icon = config.mask.icon_name if config.mask.shape == "icon" else None
+    parameters: dict[str, Any] = {"colour": config.mask.colour, "icon": icon}
+    if config.mask.shape == "outline":
+        # The region's scale is for an ellipse; a shape that follows the face needs less to reach as far.
+        times = round(config.region.scale - OUTLINE_LESS, 3)
+        parameters |= {"outline": times, "feather": config.region.feather}
+    shapes: dict[str, Shape] = {"rectangle": "rectangle", "rounded": "rounded", "icon": "circle"}
     shape = shapes.get(config.mask.shape, "ellipse")
-    scale = config.region.scale
-    first = Step("mask", {"colour": config.mask.colour, "icon": icon}, scale, shape)
-    return first, _solid(scale * 1.3, LIGHT), _solid(scale * 1.7, DARK)
+    return Step("mask", parameters, config.region.scale, shape), *_larger_masks(config)
+
+
+def _avatar(config: RunConfig, method: MethodName) -> tuple[Step, ...]:
+    return Step(method, dict(config.avatar.model_dump()), config.region.scale), *_larger_masks(config)
+
+
+def _larger_masks(config: RunConfig) -> tuple[Step, Step]:
+    return _solid(config.region.scale * 1.3, LIGHT), _solid(config.region.scale * 1.7, DARK)
 
 
 def _cells(config: RunConfig, method: MethodName) -> tuple[Step, ...]:
@@ -63,13 +76,24 @@ def _cells(config: RunConfig, method: MethodName) -> tuple[Step, ...]:
 
 
 def _synthetic(config: RunConfig, method: MethodName) -> tuple[Step, ...]:
-    """Where a face cannot be drawn well it is pixelated, which can always be done."""
-    scale, otherwise = config.region.scale, _pixelated(config)
+    """Where a face cannot be drawn well it is blurred, coarsely: that can always be done, and looks calm."""
+    scale, otherwise = config.region.scale, _blurred(config)
     own = config.synthetic
-    parameters = {"donors": own.donors, "k": own.k, "strength": own.strength}
+    parameters: dict[str, Any] = {"donors": own.donors, "k": own.k, "strength": own.strength}
+    if own.generator != "none":
+        parameters = {
+            "generator": own.generator,
+            "generator_model": own.generator_model,
+            "strength": own.strength,
+        }
     first = Step(method, parameters, scale, otherwise=otherwise)
     further = {**first.parameters, "strength": first.parameters["strength"] * 1.5}
-    return first, Step(method, further, scale, otherwise=otherwise), otherwise, _solid(scale * 1.3, LIGHT)
+    return first, Step(method, further, scale, otherwise=otherwise), _pixelated(config), _solid(scale * 1.3, LIGHT)
+
+
+def _blurred(config: RunConfig) -> Step:
+    """One cell a face, smoothed: as little of the face as :func:`_pixelated` leaves."""
+    return Step("blur", {**_pixelated(config).parameters, "sigma": config.blur.sigma}, config.region.scale * 1.1)
 
 
 def _pixelated(config: RunConfig) -> Step:

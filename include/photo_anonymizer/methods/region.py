@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -13,9 +13,11 @@ from photo_anonymizer.model.geometry import Box, PixelBox
 from photo_anonymizer.model.head import HeadOutline, head_outline
 from photo_anonymizer.model.pixels import Alpha
 
-Shape = Literal["ellipse", "rectangle", "circle"]
+Shape = Literal["ellipse", "rectangle", "rounded", "circle"]
 MIN_SIDE_PX = 6.0
 """Even the smallest face changes at least so many pixels."""
+CORNER = 0.6
+"""Radius of a rounded box's corners, as a share of the shortest reach from its centre."""
 SOLID_PX = 1.0
 """The core's pixels are replaced entirely up to so far outside it: whoever is cut by its outline belongs to it."""
 
@@ -49,21 +51,22 @@ def region_of(
 
     :param scale: core's size relative to the detected box; see :func:`~photo_anonymizer.model.head.head_outline`.
     :param feather: width of the soft edge relative to the face's width, which is the box's shorter side.
-    :param shape: an ellipse or a rectangle along the head, or a circle about it; icons are round.
+    :param shape: an ellipse or a rectangle along the head, the latter with round corners or without, or a circle about
+        it; icons are round.
     :param hair: cover the hair too.
     :returns: None when the region lies outside the photo altogether.
     """
     outline = head_outline(face, scale, hair=hair).at_least(MIN_SIDE_PX / 2)
     if shape == "circle":
         outline = outline.circle()
-    core = outline.bounds(corners=shape == "rectangle")
+    core = _core(outline, shape)
     edge_px = max(feather * min(face.box.width, face.box.height), 1.0)
     reach = edge_px + SOLID_PX + 0.5  # pixels count by their centres
     outer = Box(x0=core.x0 - reach, y0=core.y0 - reach, x1=core.x1 + reach, y1=core.y1 + reach)
     box = outer.cover(size_wh)
     if box is None:
         return None
-    beyond = _beyond_rectangle if shape == "rectangle" else _beyond_ellipse
+    beyond = {"rectangle": _beyond_rectangle, "rounded": _beyond_rounded}.get(shape, _beyond_ellipse)
     alpha = _soft(beyond(*outline.in_head(*_pixel_centres(box)), outline), edge_px)
     return Region(box, alpha, core, face.box.width, outline.roll_rad)
 
@@ -89,6 +92,32 @@ def _beyond_rectangle(across: Plane, down: Plane, outline: HeadOutline) -> Plane
     aside = np.maximum(across - np.float32(outline.right), -across - np.float32(outline.left))
     along = np.maximum(down - np.float32(outline.down), -down - np.float32(outline.up))
     return np.asarray(np.hypot(np.maximum(aside, 0), np.maximum(along, 0)))
+
+
+def _beyond_rounded(across: Plane, down: Plane, outline: HeadOutline) -> Plane:
+    """How far points are outside the rectangle with round corners about the outline, in px; 0 and less inside."""
+    radius = _corner_px(outline)
+    return np.asarray(_beyond_rectangle(across, down, _inner(outline, radius)) - np.float32(radius))
+
+
+def _core(outline: HeadOutline, shape: Shape) -> Box:
+    """The upright bounds of a shape."""
+    if shape != "rounded":
+        return outline.bounds(corners=shape == "rectangle")
+    radius = _corner_px(outline)
+    inner = _inner(outline, radius).bounds(corners=True)
+    return Box(x0=inner.x0 - radius, y0=inner.y0 - radius, x1=inner.x1 + radius, y1=inner.y1 + radius)
+
+
+def _inner(outline: HeadOutline, radius_px: float) -> HeadOutline:
+    """The outline with every side nearer to the centre by so much."""
+    up, down, left, right = (side - radius_px for side in (outline.up, outline.down, outline.left, outline.right))
+    return replace(outline, up=up, down=down, left=left, right=right)
+
+
+def _corner_px(outline: HeadOutline) -> float:
+    """Radius of round corners. With up to the shortest reach the ellipse still lies inside."""
+    return CORNER * min(outline.up, outline.down, outline.left, outline.right)
 
 
 def _pixel_centres(box: PixelBox) -> tuple[Plane, Plane]:

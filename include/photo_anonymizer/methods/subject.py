@@ -25,6 +25,8 @@ TEXTURE_PX = 256
 """Side of the texture that lighting and colour are measured in."""
 APPROXIMATE_BELOW_PX = 40
 """Height below which the mean face, laid on the landmarks, will do where the network finds none: nobody sees more."""
+SURE_FROM_PX = 32
+"""Boxes of this height and more have a mesh; smaller ones rarely a right one (:mod:`photo_anonymizer.mesh.network`)."""
 _EVERY = 7
 """Lighting has nine numbers a channel; every seventh pixel of the texture settles them as well as all do."""
 
@@ -82,6 +84,11 @@ class Subject:
     def mesh_is_usable(self) -> bool:
         """Does the mesh lie on the face? Without meaning where it does not."""
         return self.mesh.logit > 0 or self.face.box.height < APPROXIMATE_BELOW_PX
+
+    @property
+    def mesh_is_sure(self) -> bool:
+        """Has the face the size from which on the mesh can be trusted, and is it one to the network?"""
+        return self.face.box.height >= SURE_FROM_PX and self.mesh.logit > 0
 
     @cached_property
     def pose(self) -> Pose:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
+from typing import Any
 
 import cv2
 import numpy as np
@@ -17,13 +18,14 @@ from numpy.typing import NDArray
 from photo_anonymizer.mesh.iris import gaze, irises
 from photo_anonymizer.mesh.texture import Texture, projection
 from photo_anonymizer.mesh.topology import OVAL, Vertices, texture_points
+from photo_anonymizer.methods.generators.paint import generated, load_generator
 from photo_anonymizer.methods.protocol import CannotPaintError, Painted, Parameters
-from photo_anonymizer.methods.subject import TEXTURE_PX, Subject, smooth_normals
+from photo_anonymizer.methods.subject import APPROXIMATE_BELOW_PX, TEXTURE_PX, Subject, smooth_normals
 from photo_anonymizer.methods.surrogate import blend
-from photo_anonymizer.methods.surrogate.features import draw_eyes, draw_mouth, tones_of
-from photo_anonymizer.methods.surrogate.front import hidden_share, in_front
+from photo_anonymizer.methods.surrogate.features import draw_eyes, draw_glasses, draw_mouth, tones_of
+from photo_anonymizer.methods.surrogate.front import hidden_share, in_front, wears_glasses
 from photo_anonymizer.methods.surrogate.looks import CHEEKS, mean_inside
-from photo_anonymizer.methods.surrogate.shape import moved
+from photo_anonymizer.methods.surrogate.shape import drawn_moves, moved
 from photo_anonymizer.methods.surrogate.source import Surrogate, surrogate_for
 from photo_anonymizer.model.geometry import PixelBox
 
@@ -44,9 +46,10 @@ Canvas = NDArray[np.float32]
 
 
 class Synthetic:
-    """A drawn or averaged face in place of the original one.
+    """A drawn, averaged or generated face in place of the original one.
 
-    Parameters: ``donors`` and ``k`` (:mod:`.surrogate.source`), ``strength`` of the features' moves, 1 is usual.
+    Parameters: ``donors`` and ``k`` (:mod:`.surrogate.source`), or ``generator`` and ``generator_model``
+    (:mod:`.generators`); ``strength`` of the features' moves, 1 is usual.
     """
 
     name = "synthetic"
@@ -54,21 +57,50 @@ class Synthetic:
     def paint(self, subject: Subject, parameters: Parameters, rng: np.random.Generator) -> Painted:
         """See :class:`~photo_anonymizer.methods.protocol.Method`."""
         _check(subject)
+        if parameters.get("generator"):
+            return _by_generator(subject, parameters, rng)
         made = surrogate_for(subject, parameters, rng)
         points = subject.pose.placed(moved(subject.pose.unplaced(subject.mesh.points.astype(np.float64)), made.moves))
         box = _around(points, subject.region.box)
         _check_place(subject, points)
         face, alpha = _drawn(subject, made, points, in_front(subject.texture, plain_skin(subject)), box)
-        photo = subject.rgb[box.slices].astype(np.float32)
-        face = blend.meeting(face, photo, alpha)
-        face = blend.as_sharp_as(face, photo, alpha)
-        face = blend.with_grain(face, blend.GRAIN_SHARE * blend.grain(photo, alpha), rng)
-        return _in_region(face, alpha, box, subject.region.box, made)
+        return _laid(subject, face, alpha, box, made.about, rng)
+
+
+def _by_generator(subject: Subject, parameters: Parameters, rng: np.random.Generator) -> Painted:
+    """A face by a user's model, which sees the surroundings, where features shall be and the pose, not the face.
+
+    Parameters: ``generator``, ``generator_model``; ``strength``, by which the features' places differ from the face's.
+    """
+    person = subject.donors.person if subject.donors else None
+    chance = np.random.default_rng(person.seed) if person else rng
+    own = subject.pose.unplaced(subject.mesh.points.astype(np.float64))
+    points = subject.pose.placed(moved(own, drawn_moves(chance, parameters["strength"])))
+    box = _around(points, subject.region.box)
+    _check_place(subject, points)
+    generator = load_generator(parameters["generator"], parameters["generator_model"])
+    face, about = generated(generator, subject, points, box, chance)
+    seen = projection(subject.mesh.points, box)
+    front = in_front(subject.texture, plain_skin(subject))
+    return _laid(subject, face, seen.shown(_rim()) * seen.covered * (1 - seen.shown(front)), box, about, rng)
+
+
+def _laid(
+    subject: Subject, face: Canvas, alpha: Canvas, box: PixelBox, about: dict[str, Any], rng: np.random.Generator
+) -> Painted:
+    """A face in the colours, sharpness and grain of the photo around it."""
+    photo = subject.rgb[box.slices].astype(np.float32)
+    face = blend.meeting(face, photo, alpha)
+    face = blend.as_sharp_as(face, photo, alpha)
+    face = blend.with_grain(face, blend.GRAIN_SHARE * blend.grain(photo, alpha), rng)
+    return _in_region(face, alpha, box, subject.region.box, about)
 
 
 def _check(subject: Subject) -> None:
     if not subject.mesh_is_usable:
         raise CannotPaintError("mesh_in_doubt")
+    if subject.face.band == "doubt" and subject.face.box.height >= APPROXIMATE_BELOW_PX:
+        raise CannotPaintError("face_in_doubt")
     if abs(subject.pose.yaw_rad) > MAX_YAW_RAD:
         raise CannotPaintError("profile_view")
     if hidden_share(subject.texture) > MAX_HIDDEN:
@@ -102,8 +134,10 @@ def _drawn(
     draw_mouth(canvas, there[:, :2], own * scale, tones)
     middles = irises(there, gaze(subject.rgb, subject.mesh.points))
     draw_eyes(canvas, there[:, :2], middles, own * scale, tones, made.lashes)
+    if wears_glasses(subject.texture):
+        draw_glasses(canvas, there[:, :2], own * scale, _front(subject))
     as_it_was = projection((subject.mesh.points - (box.x0, box.y0, 0)) * factor, canvas_box)
-    cover = seen.shown(_rim()) * seen.covered * (1 - as_it_was.shown(front))
+    cover = seen.shown(_rim()) * cv2.GaussianBlur(seen.covered, (0, 0), 1.0) * (1 - as_it_was.shown(front))
     how = cv2.INTER_AREA if scale > 1 else cv2.INTER_LINEAR
     wh = box.width, box.height
     return cv2.resize(canvas, wh, interpolation=how), cv2.resize(cover, wh, interpolation=how)
@@ -159,7 +193,7 @@ def _rim() -> NDArray[np.float32]:
     return np.asarray(share * share * (3 - 2 * share), np.float32)
 
 
-def _in_region(face: Canvas, alpha: Canvas, box: PixelBox, region: PixelBox, made: Surrogate) -> Painted:
+def _in_region(face: Canvas, alpha: Canvas, box: PixelBox, region: PixelBox, about: dict[str, Any]) -> Painted:
     pixels = np.zeros((region.height, region.width, 3), np.uint8)
     cover = np.zeros((region.height, region.width), np.uint8)
     place = (
@@ -169,4 +203,4 @@ def _in_region(face: Canvas, alpha: Canvas, box: PixelBox, region: PixelBox, mad
     cover[place] = np.round(np.clip(alpha, 0, 1) * 255)
     pixels[place] = np.clip(np.round(face), 0, 255)
     pixels[cover == 0] = 0
-    return Painted(pixels, cover, made.about)
+    return Painted(pixels, cover, about)

@@ -135,12 +135,17 @@ def head_outline(face: Face, scale: float, *, hair: bool = False) -> HeadOutline
     :param scale: enlargement of the box about its centre.
     :param hair: cover a usual hairstyle too, which reaches above the box and beside it.
     """
-    marks = face.landmarks if _make_a_face(face.landmarks, face.box) else estimated_landmarks(face.box)
+    marks = usable_landmarks(face)
     roll_rad = head_roll_rad(marks)
     across, along = _half_axes(face.box.scaled(scale), roll_rad)
     outline = HeadOutline(face.box.centre, roll_rad, along, along, across, across)
     outline = _grown(outline, marks, _HEAD, scale / USUAL_SCALE)
     return _grown(outline, marks, _HAIR, scale / USUAL_SCALE) if hair else outline
+
+
+def usable_landmarks(face: Face) -> Landmarks:
+    """The face's landmarks or, if those make no face, where an upright frontal face would have them."""
+    return face.landmarks if _make_a_face(face.landmarks, face.box) else estimated_landmarks(face.box)
 
 
 def head_roll_rad(marks: Landmarks) -> float:
@@ -154,6 +159,16 @@ def head_roll_rad(marks: Landmarks) -> float:
     upright = eyes[1], -eyes[0]
     sign = math.copysign(1, upright[0] * up[0] + upright[1] * up[1])
     return math.atan2(up[0] + sign * upright[0], -(up[1] + sign * upright[1]))
+
+
+def head_yaw_rad(marks: Landmarks) -> float:
+    """Turn of the head to the side: 0 looks at the camera, positive to the right of the picture when the head is turned
+    upright; −π/2 to π/2. By how far the nose is beside the line through the eyes' and the mouth's middle."""
+    eyes, mouth = _middle(marks.left_eye, marks.right_eye), _middle(marks.left_mouth, marks.right_mouth)
+    x, y = _difference(marks.nose, _middle(eyes, mouth))
+    roll_rad = head_roll_rad(marks)
+    across = x * math.cos(roll_rad) + y * math.sin(roll_rad)
+    return math.asin(min(max(across / (NOSE_AHEAD * _unit_px(marks)), -1.0), 1.0))
 
 
 def _make_a_face(marks: Landmarks, box: Box) -> bool:
@@ -182,12 +197,9 @@ def _grown(outline: HeadOutline, marks: Landmarks, reaches: _Reaches, factor: fl
     """Every side of the outline moved out to where the landmarks say, times the factor, within :data:`MAX_GROWTH`."""
     unit = _unit_px(marks)
     eyes_across, eyes_down = outline.in_head(*_middle(marks.left_eye, marks.right_eye))
-    mouth_across, _ = outline.in_head(*_middle(marks.left_mouth, marks.right_mouth))
-    nose_across, _ = outline.in_head(*marks.nose)
-    aside = (nose_across - (eyes_across + mouth_across) / 2) / (NOSE_AHEAD * unit)
-    sine = min(max(aside, -1.0), 1.0)
+    yaw_rad = head_yaw_rad(marks)
     # Both ears go round with the head, to the side that the nose turns away from.
-    beside, behind = unit * reaches.beside * math.sqrt(1 - sine**2), unit * reaches.behind * sine
+    beside, behind = unit * reaches.beside * math.cos(yaw_rad), unit * reaches.behind * math.sin(yaw_rad)
 
     def moved(side: float, wanted: float) -> float:
         return max(side, min(wanted * factor, side * MAX_GROWTH))

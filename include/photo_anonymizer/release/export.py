@@ -32,11 +32,13 @@ from photo_anonymizer.provenance import software
 from photo_anonymizer.published import dataset_folder, find_version, manifest_sha256, next_version, sweep, versions
 from photo_anonymizer.release import audit, tables
 from photo_anonymizer.release.carried_over import CarriedOver
+from photo_anonymizer.release.changed import changed_evidence
 from photo_anonymizer.release.detected import detection_evidence
 from photo_anonymizer.release.report import write_report
 from photo_anonymizer.release.unedited import unedited_evidence
 from photo_anonymizer.runfolder import WHOLE, RunFolder
 from photo_anonymizer.software import software_versions
+from photo_anonymizer.users_models import users_models
 from photo_anonymizer.vault import Vault
 
 log = logging.getLogger(__name__)
@@ -135,6 +137,7 @@ def _build(
             "detection": detection_evidence(config.detection, going),
             "carried_over": carried.evidence,
             "unedited": unedited_evidence(photo_rows),
+            "changed": changed_evidence(face_rows, config),
         }
         write_json(folder / "run.json", about, 0o644)
         write_json(folder / "qa.json", evidence, 0o644)
@@ -258,16 +261,19 @@ def _about(
         "configuration_sha256": config.digest,
         "method": config.chosen_method,
         "residual_cues": config.residual_enabled,
-        "software": software_versions(),
+        "software": software_versions(config.synthetic.generator),
         "models": [
-            {
-                "name": item.name,
-                "package": f"{item.package}=={item.pin}",
-                "sha256": item.sha256,
-                "licence": item.licence,
-                "use": item.use,
-            }
-            for item in weights.registered().values()
+            *(
+                {
+                    "name": item.name,
+                    "package": f"{item.package}=={item.pin}",
+                    "sha256": item.sha256,
+                    "licence": item.licence,
+                    "use": item.use,
+                }
+                for item in weights.registered().values()
+            ),
+            *users_models(config),
         ],
         "counts": {
             "inputs": aggregates.inputs,

@@ -23,6 +23,7 @@ from photo_anonymizer.model.face import Doubt
 from photo_anonymizer.model.measurement import Rate
 from photo_anonymizer.model.pixels import Alpha, Pixels
 from photo_anonymizer.model.record import Reason
+from photo_anonymizer.release.changed import changed_words
 
 NAME = "report.html"
 NOT_MEASURED = "not measured"
@@ -96,6 +97,7 @@ def write_report(
             doubts=doubt_rows(evidence["detection"]["reasons"]),
             reliability=reliability_drawing(evidence["detection"]["calibration"]),
             unedited=[unedited_words(format, found) for format, found in evidence["unedited"].items()],
+            changed=changed_words(evidence["changed"]),
             settings=settings(about["configuration"]),
             sheet=[_card(folder, row) for row in choose(photo_rows, contact_sheet_photos)],
             asked=contact_sheet_photos,

@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from photo_anonymizer.config import MetadataConfig
+from photo_anonymizer.config import DRAWN_ICONS, MetadataConfig
 from photo_anonymizer.model.face import Face
 
 _ROWS, _BUFFER_BYTES = 1_000, 1 << 16
@@ -105,12 +105,11 @@ def kept_counts(rows: Iterable[Mapping[str, Any]]) -> dict[str, int]:
 
 
 def public_parameters(parameters: dict[str, Any]) -> dict[str, Any]:
-    """Parameters as a release may show them: a user's icon is named, its path is not."""
+    """Parameters as a release may show them: that an icon or a model is the user's is said, its path is not."""
     shown = dict(parameters)
-    if shown.get("icon"):
+    shown.pop("generator_model", None)  # "model" says which
+    if shown.get("icon") and shown["icon"] not in DRAWN_ICONS:
         shown["icon"] = "user's own"
-    elif shown.get("icon") == "":
-        shown["icon"] = "drawn smile"
     return shown
 
 

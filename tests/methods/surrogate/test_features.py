@@ -7,7 +7,8 @@ import pytest
 
 from meshes import turned_mesh
 from photo_anonymizer.mesh.iris import irises
-from photo_anonymizer.methods.surrogate.features import IRIS_RADIUS_CM, draw_eyes, draw_mouth, tones_of
+from photo_anonymizer.mesh.topology import LEFT_EYE, RIGHT_EYE
+from photo_anonymizer.methods.surrogate.features import IRIS_RADIUS_CM, draw_eyes, draw_glasses, draw_mouth, tones_of
 
 SKIN = np.array([200, 160, 140.0])
 TONES = tones_of(SKIN, np.array([60, 90, 140.0]))
@@ -73,3 +74,16 @@ def test_eyes_beyond_the_canvas_are_no_error() -> None:
 def test_whites_are_never_darker_than_the_skin(brightness: float) -> None:
     tones = tones_of(SKIN * brightness, np.array([60, 40, 30.0]))
     assert tones.white.mean() > (SKIN * brightness).mean()
+
+
+def test_frames_go_round_the_eyes_and_over_the_nose_and_leave_the_eyes_free() -> None:
+    drawn, points = canvas(), mesh()
+    draw_glasses(drawn, points, SCALE, SKIN)
+    dark = drawn.mean(axis=2) < 80
+    for loop in (LEFT_EYE, RIGHT_EYE):
+        x, y = points[list(loop)].mean(axis=0).astype(int)
+        assert not dark[y - 6 : y + 7, x - 15 : x + 16].any()
+        assert dark[y:, x].any()
+        assert dark[:y, x].any()
+    x, y = points[6].astype(int)
+    assert dark[y - 25 : y + 25, x].any()

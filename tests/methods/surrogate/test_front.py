@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from photo_anonymizer.mesh.topology import LEFT_BROW, texture_points
-from photo_anonymizer.methods.surrogate.front import SIDE_PX, hidden_share, in_front
+from photo_anonymizer.methods.surrogate.front import SIDE_PX, bridge_is_bare, hidden_share, in_front, wears_glasses
 
 SKIN = np.array([200, 160, 140], np.float32)
 
@@ -46,3 +46,22 @@ def test_a_mask_of_cloth_hides_the_middle_and_a_shadow_does_not() -> None:
     shade[120:, :] *= 0.6
     assert hidden_share(cloth) > 0.5
     assert hidden_share(shade) < 0.1
+
+
+def framed(darkness: float) -> np.ndarray:
+    """A face with a bar of that darkness across the bridge of the nose."""
+    texture = face()
+    y = round(texture_points()[6, 1] * SIDE_PX)
+    texture[y - 4 : y + 4, 60:196] *= 1 - darkness
+    return texture
+
+
+def test_dark_frames_are_glasses_and_a_crease_is_none() -> None:
+    assert wears_glasses(framed(0.8))
+    assert not wears_glasses(framed(0.15))
+    assert not wears_glasses(face())
+
+
+def test_a_bridge_with_anything_across_is_not_bare() -> None:
+    assert bridge_is_bare(face())
+    assert not bridge_is_bare(framed(0.3))

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from photo_anonymizer.mesh.texture import Texture, unrolling
 from photo_anonymizer.mesh.topology import INNER_LIPS, LEFT_BROW, OUTER_LIPS, RIGHT_BROW, texture_points
-from photo_anonymizer.methods.surrogate.curves import curve
+from photo_anonymizer.methods.surrogate.curves import closed_curve, curve, filled
+from photo_anonymizer.methods.surrogate.curves import lines as drawn_lines
 from photo_anonymizer.methods.surrogate.looks import Look
 
 UNITS = 512.0
@@ -124,9 +125,9 @@ def _strokes(lines: Lines, side_px: int, width: float, soft: float) -> Plane:
     for line in lines:
         points = curve(texture_points()[list(line)] * side_px)
         for at in range(len(points) - 1):
-            taper = np.sin(np.pi * (at + 0.5) / (len(points) - 1)) ** 0.6
-            one, two = (np.round(points[at + step] * 16).astype(int).tolist() for step in (0, 1))
-            cv2.line(layer, one, two, float(taper), max(1, round(width * unit * taper)), cv2.LINE_AA, 4)
+            taper = float(np.sin(np.pi * (at + 0.5) / (len(points) - 1)) ** 0.6)
+            part = drawn_lines(layer.shape, [points[at : at + 2]], max(1, round(width * unit * taper)), taper)
+            layer = np.maximum(layer, part)
     blurred = cv2.GaussianBlur(layer, (0, 0), max(soft * unit, 0.4))
     blurred[blurred < 0.004] = 0
     return np.asarray(blurred / max(float(blurred.max()), 1e-6))
@@ -146,11 +147,8 @@ def _nostrils(side_px: int) -> Plane:
 
 @lru_cache(maxsize=8)
 def _filled(loop: tuple[int, ...], side_px: int, soft: float) -> Plane:
-    layer = np.zeros((side_px, side_px), np.float32)
-    points = texture_points()[list(loop)] * side_px
-    closed = curve(np.vstack([points, points[:1]]))
-    cv2.fillPoly(layer, [np.round(closed * 16).astype(np.int32)], 1.0, cv2.LINE_AA, 4)
-    return np.asarray(cv2.GaussianBlur(layer, (0, 0), max(soft * side_px / UNITS, 0.4)))
+    closed = closed_curve(texture_points()[list(loop)] * side_px)
+    return np.asarray(cv2.GaussianBlur(filled((side_px, side_px), closed), (0, 0), max(soft * side_px / UNITS, 0.4)))
 
 
 def _lips(face: Texture, look: Look, rng: np.random.Generator) -> None:
@@ -188,9 +186,9 @@ def _brows(look: Look, side_px: int, rng: np.random.Generator) -> Plane:
         ahead /= np.maximum(np.linalg.norm(ahead, axis=1, keepdims=True), 1e-6)
         ahead[:, 1] -= np.where(along > 0.85, 0.9, 0.25) * rng.uniform(0.5, 1.2, len(along))
         tip = root + ahead * (rng.uniform(8, 15, len(along)) * unit)[:, np.newaxis]
-        hairs = np.round(np.stack([root, tip], axis=1) * 16).astype(np.int32)
+        hairs = np.stack([root, tip], axis=1)
         for shade, some in zip((0.55, 0.75, 0.95), np.array_split(hairs, 3), strict=True):
-            cv2.polylines(layer, list(some), False, shade, 1, cv2.LINE_AA, 4)
+            layer = np.maximum(layer, drawn_lines(layer.shape, list(some), 1, shade))
     fine = cv2.GaussianBlur(layer, (0, 0), max(1.3 * unit, 0.5))
     under = cv2.GaussianBlur(layer, (0, 0), 4 * unit)
     where = np.clip(0.7 * fine + 0.55 * under, 0, 1)

@@ -25,12 +25,27 @@ from numpy.typing import NDArray
 
 from photo_anonymizer.errors import ConfigError
 from photo_anonymizer.mesh.texture import Texture, unrolling
-from photo_anonymizer.mesh.topology import POINTS, Vertices
+from photo_anonymizer.mesh.topology import (
+    LEFT_BROW,
+    LEFT_EYE,
+    OUTER_LIPS,
+    OVAL,
+    POINTS,
+    RIGHT_BROW,
+    RIGHT_EYE,
+    Vertices,
+    texture_points,
+)
 from photo_anonymizer.methods.subject import TEXTURE_PX
 from photo_anonymizer.methods.surrogate.albedo import plain_skin_is_one
 
 MAX_GAIN = 2.6
 _BANDS_PX = (1.0, 2.0, 4.0)
+_SLOW, _FLATTEN = 0.055, 0.8
+"""Changes over more than this share of the texture's side are slow; so much of them is taken out."""
+_OUTLINE = 0.13
+"""Over this share of the texture's side from the outline, donors give way to plain skin."""
+_NOSE_BASE = (98, 97, 2, 326, 327, 278, 48)
 _STORED = 150.0
 """What 1, plain skin, is stored as."""
 _NEAREST_SHARE = 2
@@ -138,10 +153,40 @@ def as_detailed_as(mean: Texture, albedos: Sequence[Texture]) -> Texture:
 
 
 def stored(albedo: Texture) -> NDArray[np.uint8]:
-    """An albedo as a pool keeps it; nothing but plain skin beside the face, where hair and background lie."""
-    inside = cv2.GaussianBlur(unrolling(albedo.shape[0]).inside.astype(np.float32), (0, 0), 2.0)[..., np.newaxis]
-    own = plain_skin_is_one(albedo)
-    return np.asarray(np.clip(np.round((own * inside + (1 - inside)) * _STORED), 0, 255), np.uint8)
+    """An albedo as a pool keeps it: plain skin along the outline and beside the face, where hair, ears and background
+    lie."""
+    own, inner = plain_skin_is_one(evenly_lit(albedo)), _away_from_outline(albedo.shape[0])[..., np.newaxis]
+    return np.asarray(np.clip(np.round((own * inner + (1 - inner)) * _STORED), 0, 255), np.uint8)
+
+
+@lru_cache(maxsize=2)
+def _away_from_outline(side_px: int) -> NDArray[np.float32]:
+    """0 on the face's outline and beyond, 1 well inside."""
+    mask = np.zeros((side_px, side_px), np.uint8)
+    cv2.fillPoly(mask, [np.round(texture_points()[list(OVAL)] * side_px).astype(np.int32)], 255)
+    share = np.clip(cv2.distanceTransform(mask, cv2.DIST_L2, 5) / (_OUTLINE * side_px) - 0.25, 0, 1)
+    return np.asarray(share * share * (3 - 2 * share), np.float32)
+
+
+def evenly_lit(albedo: Texture) -> Texture:
+    """An albedo without what is left in it of its photo's light: slow changes of the skin's brightness, most of which
+    are highlights and shadows. Features do not count as skin here, and keep their contrast to it."""
+    skin = _skin_between(albedo.shape[0])
+    sigma = albedo.shape[0] * _SLOW
+    grey = albedo.mean(axis=2)
+    slow = cv2.GaussianBlur(grey * skin, (0, 0), sigma) / np.maximum(cv2.GaussianBlur(skin, (0, 0), sigma), 1e-3)
+    return np.asarray(albedo / np.maximum(slow, 0.2)[..., np.newaxis] ** _FLATTEN, np.float32)
+
+
+@lru_cache(maxsize=2)
+def _skin_between(side_px: int) -> NDArray[np.float32]:
+    """1 on the skin between the features, 0 elsewhere."""
+    skin = unrolling(side_px).inside.astype(np.uint8)
+    for loop in (LEFT_EYE, RIGHT_EYE, LEFT_BROW, RIGHT_BROW, OUTER_LIPS, _NOSE_BASE):
+        hull = cv2.convexHull((texture_points()[list(loop)] * side_px).astype(np.int32))
+        cv2.fillConvexPoly(skin, hull, 0)
+        cv2.polylines(skin, [hull], isClosed=True, color=0, thickness=max(1, side_px // 24))
+    return skin.astype(np.float32)
 
 
 def _strength(band: Texture) -> NDArray[np.float32]:

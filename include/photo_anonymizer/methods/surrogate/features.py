@@ -9,10 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from photo_anonymizer.mesh.topology import INNER_LIPS, LEFT_EYE, RIGHT_EYE
-from photo_anonymizer.methods.surrogate.curves import Points, closed_curve, curve, filled
+from photo_anonymizer.methods.surrogate.curves import Points, closed_curve, curve, filled, lines
 
 IRIS_RADIUS_CM = 0.585
 """Adults' irises are 11.7 mm wide, within half a millimetre (Rüfer et al., Cornea 24(3), 2005)."""
+_FRAME_CM, _ROUND = 0.2, 0.6
+"""Thickness of the frames of glasses; how round they are: 1 is an ellipse, 0 a box."""
+_TEMPLES = (127, 356)
+"""Where the arms of glasses leave the face, left and right."""
+_TEETH_CM = 1.15
+"""How much of the upper teeth shows at most."""
 _OPEN_MOUTH_CM = 0.12
 """Lips further apart than this show what is behind them."""
 
@@ -102,15 +108,44 @@ def _below_lid(shape: tuple[int, ...], opening: Points, height: float) -> Canvas
 def _lash_line(part: Canvas, loop: Points, px_a_cm: float, lashes: float) -> None:
     """The edge of the upper lid, from the outer corner: dark, thickest outwards."""
     upper = curve(np.vstack([loop[:1], loop[:8:-1], loop[8:9]]))
-    layer = np.zeros(part.shape[:2], np.float32)
-    for at in range(len(upper) - 1):
-        share = at / (len(upper) - 1)
-        width = max(1, round(px_a_cm * 0.075 * (1.15 - 0.6 * share)))
-        one, two = (np.round(upper[at + step] * 16).astype(int).tolist() for step in (0, 1))
-        cv2.line(layer, one, two, 1.0, width, cv2.LINE_AA, 4)
+    middle = len(upper) // 2
+    widths = [max(1, round(px_a_cm * 0.075 * share)) for share in (1.1, 0.7)]
+    halves = (upper[: middle + 1], upper[middle:])
+    layer = np.maximum(*(lines(part.shape, [half], width) for half, width in zip(halves, widths, strict=True)))
     soft = cv2.GaussianBlur(layer, (0, 0), max(0.4, 0.02 * px_a_cm))
     strength = lashes * min(1.0, px_a_cm * 0.09)  # thinner than a pixel means fainter
     part *= 1 - np.minimum(strength * soft, 0.95)[..., np.newaxis]
+
+
+def draw_glasses(canvas: Canvas, points: Points, px_a_cm: float, skin: NDArray[np.float64]) -> None:
+    """Draws plain dark frames where the face that is replaced wears glasses: the same for everybody.
+
+    :param points: (468, 2), the mesh in the canvas' pixels.
+    :param skin: (3,), colour of the skin, which says how bright the light is.
+    """
+    width = max(1, round(_FRAME_CM * px_a_cm))
+    rings = [closed_curve(_rim_of(points, loop)) for loop in (LEFT_EYE, RIGHT_EYE)]
+    arms = [
+        (rings[0][rings[0][:, 0].argmin()], points[_TEMPLES[0]]),
+        (rings[1][rings[1][:, 0].argmax()], points[_TEMPLES[1]]),
+    ]
+    bar = (rings[0][rings[0][:, 0].argmax()], rings[1][rings[1][:, 0].argmin()])
+    layer = lines(canvas.shape, [*(np.vstack([ring, ring[:1]]) for ring in rings), *map(np.stack, (*arms, bar))], width)
+    frame = cv2.GaussianBlur(layer, (0, 0), max(0.4, 0.02 * px_a_cm))
+    shadow = cv2.GaussianBlur(layer, (0, 0), max(0.5, 0.12 * px_a_cm))
+    strength = min(1.0, _FRAME_CM * px_a_cm)
+    canvas *= 1 - 0.25 * strength * np.roll(shadow, max(1, width // 2), axis=0)[..., np.newaxis]
+    canvas += (0.92 * strength * frame)[..., np.newaxis] * (0.16 * skin - canvas)
+
+
+def _rim_of(points: Points, loop: tuple[int, ...]) -> Points:
+    """A frame's rim: the eye's opening, widened to a rounded box about it."""
+    corners = points[[loop[0], loop[8]]]
+    across = (corners[1] - corners[0]) / 2
+    down = np.array([-across[1], across[0]]) * np.sign(across[0] or 1.0)
+    angles = np.linspace(0, 2 * np.pi, 16, endpoint=False)
+    x, y = (np.sign(part) * np.abs(part) ** _ROUND for part in (np.cos(angles), np.sin(angles)))
+    return np.asarray(corners.mean(axis=0) + 0.1 * down + np.outer(1.45 * x, across) + np.outer(1.05 * y, down))
 
 
 def draw_mouth(canvas: Canvas, points: Points, px_a_cm: float, tones: Tones) -> None:
@@ -126,7 +161,7 @@ def draw_mouth(canvas: Canvas, points: Points, px_a_cm: float, tones: Tones) -> 
     part, shifted = canvas[y0:y1, x0:x1], opening - (x0, y0)
     inside = cv2.GaussianBlur(filled(part.shape, shifted), (0, 0), max(0.4, 0.035 * px_a_cm))
     down = points[14] - points[13]
-    teeth_cm = min(0.95 * gap / px_a_cm, 0.9)
+    teeth_cm = min(0.95 * gap / px_a_cm, _TEETH_CM)
     lower_edge = down / max(gap, 1e-6) * teeth_cm * px_a_cm
     teeth = filled(part.shape, shifted) * filled(part.shape, _upper_teeth(points, lower_edge) - (x0, y0))
     teeth = cv2.GaussianBlur(teeth, (0, 0), max(0.4, 0.03 * px_a_cm))
@@ -153,7 +188,7 @@ def _dentition(shape: tuple[int, ...], points: Points, px_a_cm: float, tones: To
     width_cm = 0.82 - 0.06 * np.minimum(np.abs(along_cm), 3)
     phase = np.abs((np.abs(along_cm) / width_cm + 0.5) % 1 - 0.5)
     lines = 1 - 0.16 * np.exp(-((phase / 0.07) ** 2)) * min(1.0, px_a_cm / 14)
-    dim = np.clip(1.15 - 0.09 * along_cm**2, 0.5, 1.15)
+    dim = np.clip(1.22 - 0.09 * along_cm**2, 0.5, 1.22)
     warm = np.minimum(tones.white * (1.0, 0.97, 0.91), 235)
     return np.asarray(warm * (lines * dim)[..., np.newaxis], np.float32)
 

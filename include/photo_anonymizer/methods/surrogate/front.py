@@ -18,12 +18,17 @@ from photo_anonymizer.mesh.topology import LEFT_BROW, LEFT_EYE, OUTER_LIPS, OVAL
 Plane = NDArray[np.float32]
 SIDE_PX = 256
 _LINE_ACROSS = 0.2
-"""Range of brightness along the bridge of the nose, relative to the skin, without its slow changes: two thirds of 119
-faces without glasses stay below this, none with framed ones does."""
+"""Range of that brightness: two thirds of 119 faces without glasses stay below this, none with framed ones does."""
+_SURELY_A_BAR, _BAR_IS_DARKER = 0.6, 0.3
+"""Range and depth of a frame's bar; of 119 faces the two with dark frames have them, and no other."""
 _OTHER_HUE, _OTHER_BRIGHTNESS = 24.0, 45.0
 """Distances in a*b* and in L* from which something is no skin."""
-_OFF = 0.3
-"""How far from the lit skin's colour something must be, as a share of it, to be something else."""
+_HUE, _DARKER = (13.0, 26.0), (26.0, 45.0)
+"""Distances from the lit skin, in a*b* and in L*, from which something at the outline is no skin: above the eyes, and
+beside and below them, where shadows and sideburns are more likely than strands of hair."""
+_HUE_IF_BRIGHTER = 20.0
+_EYES_AT = 0.4
+"""Where that changes, in heights of the texture."""
 _REACH_PX = 62
 """How far into the face, from its outline, something in front of it is looked for."""
 
@@ -34,7 +39,7 @@ def in_front(texture: Texture, skin: Texture) -> Plane:
     :param texture: the face unrolled, float32 (SIDE_PX, SIDE_PX, 3).
     :param skin: what plain skin would look like there under the face's light; likewise.
     """
-    other = (_off(texture, skin) > _OFF) & (_depth() < _REACH_PX) & _possible()
+    other = _is_no_skin(texture, skin) & (_depth() < _REACH_PX) & _possible()
     other = cv2.morphologyEx(other.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
     _, number = cv2.connectedComponents(other)
     from_outline = np.unique(number[(_depth() > 0) & (_depth() < 6)])
@@ -59,16 +64,37 @@ def hidden_share(texture: Texture) -> float:
 
 def bridge_is_bare(texture: Texture) -> bool:
     """Is there nothing between the eyes but skin? The bar of glasses shows as a line across; rimless ones pass."""
+    return bool(np.ptp(_along_bridge(texture)) < _LINE_ACROSS)
+
+
+def wears_glasses(texture: Texture) -> bool:
+    """Does a dark bar cross the bridge of the nose? So do the frames of glasses; rimless ones are not seen."""
+    along = _along_bridge(texture)
+    return bool(np.ptp(along) > _SURELY_A_BAR and along.min() < -_BAR_IS_DARKER)
+
+
+def _along_bridge(texture: Texture) -> Plane:
+    """Brightness along the bridge of the nose, relative to the skin, without its slow changes."""
     grey = cv2.GaussianBlur(texture.mean(axis=2), (0, 0), 1.0) / max(float(np.median(texture[60:180, 60:196])), 1.0)
     (left, _), (right, _) = (texture_points()[number] * SIDE_PX for number in (193, 417))
     (_, top), (_, bottom) = (texture_points()[number] * SIDE_PX for number in (8, 197))
     strip = grey[round(top) : round(bottom), round(left) - 1 : round(right) + 2].mean(axis=1, keepdims=True)
-    return bool(np.ptp(strip - cv2.GaussianBlur(strip, (0, 0), 8.0)) < _LINE_ACROSS)
+    return np.asarray(strip - cv2.GaussianBlur(strip, (0, 0), 8.0))
 
 
-def _off(texture: Texture, skin: Texture) -> Plane:
-    soft = cv2.GaussianBlur(texture, (0, 0), 1.2)
-    return np.asarray(np.abs(soft - skin).mean(axis=2) / (skin.mean(axis=2) + 20))
+def _lab(texture: Texture) -> Texture:
+    soft = np.clip(cv2.GaussianBlur(texture, (0, 0), 1.2) / 255, 0, 1).astype(np.float32)
+    return np.asarray(cv2.cvtColor(soft, cv2.COLOR_RGB2LAB))
+
+
+def _is_no_skin(texture: Texture, skin: Texture) -> NDArray[np.bool_]:
+    """Of another hue than the lit skin, or much darker. Highlights are brighter and paler, and stay skin."""
+    own, plain = _lab(texture), _lab(skin)
+    hue = np.linalg.norm(own[..., 1:] - plain[..., 1:], axis=2)
+    brighter = own[..., 0] - plain[..., 0]
+    above = (np.arange(len(texture)) < _EYES_AT * len(texture))[:, np.newaxis]
+    hue_from, darker_from = np.where(above, *_HUE), np.where(above, *_DARKER)
+    return np.asarray((brighter < -darker_from) | (hue > np.where(brighter > 0, _HUE_IF_BRIGHTER, hue_from)))
 
 
 @lru_cache(maxsize=1)
