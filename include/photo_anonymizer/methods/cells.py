@@ -13,18 +13,16 @@ better: noise never makes a cheek green.
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from photo_anonymizer.methods.protocol import Parameters
 from photo_anonymizer.methods.region import Region
+from photo_anonymizer.methods.surroundings import surroundings_of
 from photo_anonymizer.model.pixels import Pixels
 
 MIN_CELL_PX = 4.0
 """Cells of a small face do not become finer than this, so that a face of 8 px keeps two cells across, not four."""
-FRAME = 0.15
-"""Width, in widths of the face, of the frame around the region whose mean colour is that of the surroundings."""
 SHARED_NOISE, WARMTH_NOISE = 0.5, 0.25
 """Standard deviations, in those of a cell's noise, of what is added to the brightness of all cells alike, so that their
 mean does not even the noise out, and to the warmth."""
@@ -48,12 +46,13 @@ def noisy_cells(rgb: Pixels, region: Region, parameters: Parameters, rng: np.ran
 
     :param parameters: ``cells`` across the face; ``levels``, the values that brightness may take after rounding (warmth
         is rounded in half such steps); ``noise``, the standard deviation (0–255) of the normal noise added to a cell's
-        brightness before rounding; ``surroundings``, the share (0–1) of every colour that comes from the surroundings.
+        brightness before rounding; ``surroundings``, the share (0–1) of every colour that comes from around the
+        region (:mod:`photo_anonymizer.methods.surroundings`).
     """
     side = cell_size_px(region.face_width_px, parameters["cells"])
     rows, columns = _count(region.box.height, side), _count(region.box.width, side)
     face = cell_means(rgb[region.box.slices], rows, columns) @ _TO_YCC.T
-    around = _surroundings(rgb, region) @ _TO_YCC.T
+    around = np.array(surroundings_of(rgb, region).mean, np.float64) @ _TO_YCC.T
     brightness, warmth = _disturbed(face, around, parameters, rng)
     tint = warmth * SKIN + parameters["surroundings"] * around[1:]
     if _has_no_colour(face, around):
@@ -71,18 +70,6 @@ def _disturbed(
     brightness = brightness + noise * (rng.normal(size=brightness.shape) + SHARED_NOISE * rng.normal())
     warmth = own * float(face[..., 1:].mean(axis=(0, 1)) @ SKIN) + WARMTH_NOISE * noise * rng.normal()
     return np.clip(np.rint(brightness / step) * step, 0, 255), max(0.0, round(2 * warmth / step) * step / 2)
-
-
-def _surroundings(rgb: Pixels, region: Region) -> NDArray[np.float64]:
-    """Mean colour of the frame around the region, float64 (3,), which stays visible; grey where the photo has none."""
-    box, width = region.box, max(2, round(FRAME * region.face_width_px))
-    outer = rgb[max(0, box.y0 - width) : box.y1 + width, max(0, box.x0 - width) : box.x1 + width]
-    inner = rgb[box.slices]
-    pixels = outer.shape[0] * outer.shape[1] - inner.shape[0] * inner.shape[1]
-    if not pixels:
-        return np.full(3, 128.0)
-    sums = np.array(cv2.sumElems(outer)[:3]) - cv2.sumElems(inner)[:3]
-    return np.asarray(sums / pixels)
 
 
 def _has_no_colour(face: NDArray[np.float64], around: NDArray[np.float64]) -> bool:
