@@ -3,7 +3,7 @@
 PYTHON := .venv/bin/python
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 
-.PHONY: test unit lint lock check-lock up bench detection methods gallery metadata fuzz
+.PHONY: test unit lint lock check-lock up bench attacks detection methods gallery metadata fuzz
 
 test: .venv/dev-ready  ## every test
 	$(PYTHON) -m pytest
@@ -32,6 +32,9 @@ bench: .venv/dev-ready  ## speed: cleaning, detection, ingest, and this project 
 	$(PYTHON) scripts/bench_detection.py
 	$(PYTHON) scripts/bench_ingest.py
 	$(PYTHON) scripts/bench_peer.py $(PHOTOS)
+
+attacks: .venv/dev-ready  ## PHOTOS=folder with a sub-folder a person: what attackers find behind every method
+	$(PYTHON) scripts/measure_attacks.py $(PHOTOS)
 
 detection: .venv/dev-ready  ## PHOTOS=folder with labels: how many faces are found at every effort, and in changed photos
 	$(PYTHON) scripts/measure_detection.py $(PHOTOS) --efforts fast balanced thorough
