@@ -18,8 +18,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from photo_anonymizer.errors import ConfigError
 
-MethodName = Literal["blur", "pixelate", "mask", "avatar", "synthetic"]
-KEEPS_HAIR: tuple[MethodName, ...] = ("synthetic",)
+MethodName = Literal["blur", "pixelate", "mask", "avatar", "synthetic", "feature_preserving"]
+KEEPS_HAIR: tuple[MethodName, ...] = ("synthetic", "feature_preserving")
 """Methods that follow the face's outline, which cannot cover the hair as well."""
 Colour = Annotated[str, Field(pattern=r"^(#[0-9a-fA-F]{6}|local)$")]
 DRAWN_ICONS = ("smile", "neutral", "star", "heart", "cat", "robot")
@@ -339,6 +339,18 @@ class SyntheticConfig(_Section):
         return self
 
 
+class FeaturePreservingConfig(_Section):
+    """Feature-preserving: the person's own face with other proportions and another skin."""
+
+    strength: float = Field(
+        1.0,
+        ge=0,
+        le=2,
+        description="How much the face changes: 0.5 is a relative, 1 somebody else, more is further than most adults "
+        "differ.",
+    )
+
+
 class ResidualConfig(_Section):
     """Residual cues: what else around a face is flattened because it may identify."""
 
@@ -440,6 +452,7 @@ class RunConfig(_Section):
     mask: MaskConfig = MaskConfig()
     avatar: AvatarConfig = AvatarConfig()
     synthetic: SyntheticConfig = SyntheticConfig()
+    feature_preserving: FeaturePreservingConfig = FeaturePreservingConfig()
     residual: ResidualConfig = ResidualConfig()
     reid: ReidConfig = ReidConfig()
     release: ReleaseConfig = ReleaseConfig()

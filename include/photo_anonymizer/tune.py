@@ -41,6 +41,7 @@ SETTINGS: dict[MethodName, tuple[dict[str, Any], ...]] = {
     "pixelate": tuple({"pixelate.cells": cells} for cells in (1, 2, 3, 4, 6, 8)),
     "mask": tuple({"region.scale": scale} for scale in (1.8, 1.5, 1.35, 1.2)),
     "avatar": tuple({"region.scale": scale} for scale in (1.8, 1.5, 1.35, 1.2)),
+    "feature_preserving": tuple({"feature_preserving.strength": value} for value in (1.5, 1.25, 1.0, 0.75, 0.5)),
     "synthetic": tuple({"synthetic.strength": strength} for strength in (1.5, 1.25, 1.0, 0.75, 0.5)),
 }
 """What is tried, strongest first: the fields that change and their values."""
