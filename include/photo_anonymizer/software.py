@@ -14,6 +14,7 @@ _DECIDING = (
     "opencv-python-headless",
     "pillow",
     "pillow-heif",
+    "scikit-image",
     "scipy",
     "simplejpeg",
     "tensorflow",
