@@ -82,7 +82,7 @@ def tune(config: RunConfig, method: MethodName, photos: int) -> list[Tried]:
             f"the sample shows {faces} faces of {SMALLEST_FACE_PX} px and more, and fewer than {FEWEST_FACES} prove "
             "nothing; take a larger --sample or another folder"
         )
-    recogniser = load_recogniser(config.reid.recogniser, threads_each(1))
+    recogniser = load_recogniser(config.reid.recogniser_names[0], threads_each(1))
     tried: list[Tried] = []
     for setting in SETTINGS[method]:
         attack = attacked(sample, _with(config, method, setting), method, recogniser)
