@@ -34,7 +34,7 @@ from photo_anonymizer.methods.synthetic import check, plain_skin, replaced
 
 SKIN_SHARE, BROW_SHARE, LIP_SHARE = 0.92, 0.92, 0.5
 """How much of skin, brows and lips is drawn at strength 1; of eyes and of an open mouth nothing is."""
-FURTHER = 1.6
+FURTHER = 2.0
 """How much further features move than those of a drawn face: here eyes and mouth stay the person's own."""
 MARKS_PX, MARKS_CONTRAST = 9, 0.12
 """Size of the neighbourhood, in px of the small texture, and contrast, relative to the skin, of what counts as a mark
