@@ -239,25 +239,31 @@ class RegionConfig(_Section):
     )
 
 
-class BlurConfig(_Section):
+class _CellsConfig(_Section):
+    cells: int = Field(2, ge=1, le=8, description="Cells across the face that survive. More show more of the face.")
+    levels: int = Field(8, ge=2, le=64, description="Grey levels that a cell's brightness is rounded to.")
+    noise: float = Field(
+        32,
+        ge=0,
+        le=64,
+        description="Standard deviation of the noise added to a cell's brightness (0–255), drawn anew for every face.",
+    )
+    surroundings: float = Field(
+        0.5,
+        ge=0,
+        le=1,
+        description="Share of every cell's colour that comes from what surrounds the face; at 1 nothing is left of it.",
+    )
+
+
+class BlurConfig(_CellsConfig):
     """Blur: few noisy cells, smoothed."""
 
-    cells: int = Field(2, ge=1, le=8, description="Cells across the face that survive before smoothing.")
-    levels: int = Field(8, ge=2, le=64, description="Grey levels a channel that a cell's colour is rounded to.")
-    noise: float = Field(
-        8, ge=0, le=64, description="Standard deviation of the noise added to a cell's colour (0–255)."
-    )
     sigma: float = Field(0.6, gt=0, le=4, description="Sigma of the Gaussian that smooths the cells, in cell widths.")
 
 
-class PixelateConfig(_Section):
+class PixelateConfig(_CellsConfig):
     """Pixelation: few noisy cells, as they are."""
-
-    cells: int = Field(2, ge=1, le=8, description="Cells across the face.")
-    levels: int = Field(8, ge=2, le=64, description="Grey levels a channel that a cell's colour is rounded to.")
-    noise: float = Field(
-        8, ge=0, le=64, description="Standard deviation of the noise added to a cell's colour (0–255)."
-    )
 
 
 class MaskConfig(_Section):

@@ -21,7 +21,8 @@ class Blur:
     lost (:mod:`photo_anonymizer.methods.cells`); the Gaussian only makes that pleasant to look at. Inverting it gives
     back the cells, never the face.
 
-    Parameters: ``cells``, ``levels``, ``noise`` as for pixelation, ``sigma`` of the Gaussian in cell widths.
+    Parameters: ``cells``, ``levels``, ``noise`` and ``surroundings`` as for pixelation; ``sigma`` of the Gaussian in
+    cell widths.
     """
 
     name = "blur"

@@ -115,7 +115,8 @@ def _blurred(config: RunConfig) -> Step:
 
 def _pixelated(config: RunConfig) -> Step:
     """One cell a face, at least so noisy."""
-    coarse = {"cells": 1, "levels": 8, "noise": max(config.pixelate.noise, 16.0)}
+    own = config.pixelate
+    coarse = {"cells": 1, "levels": 8, "noise": max(own.noise, 16.0), "surroundings": own.surroundings}
     return Step("pixelate", coarse, config.region.scale * 1.1)
 
 

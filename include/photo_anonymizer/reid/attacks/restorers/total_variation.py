@@ -1,0 +1,28 @@
+"""Smoothing that keeps edges."""
+
+from __future__ import annotations
+
+import numpy as np
+from skimage.restoration import denoise_tv_chambolle
+
+from photo_anonymizer.reid.attacks.restorers.protocol import Lesson, Restore, Stack, strongest
+
+WEIGHTS = (0.03, 0.1, 0.3)
+
+
+class TotalVariation:
+    """The nearest picture with little total variation (Rudin, Osher & Fatemi 1992; Chambolle 2004; scikit-image).
+
+    Takes away noise and the edges of small cells, which distract a recogniser.
+    """
+
+    name = "total_variation"
+
+    def fit(self, lesson: Lesson) -> Restore:
+        """See :class:`~photo_anonymizer.reid.attacks.restorers.protocol.Restorer`."""
+        return strongest(lesson, WEIGHTS, _restored)
+
+
+def _restored(stack: Stack, weight: float) -> Stack:
+    smooth = [denoise_tv_chambolle(face, weight=weight, channel_axis=-1) for face in stack]
+    return np.asarray(np.clip(np.stack(smooth), 0, 1), np.float32)

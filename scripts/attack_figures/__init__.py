@@ -1,0 +1,1 @@
+"""What ``scripts/measure_attacks.py`` is made of: photos and people, publishing, attacking, tables."""
