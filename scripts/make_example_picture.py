@@ -28,7 +28,7 @@ SHOWN = {
     "mask, icon": {"method": "mask", "mask": {"shape": "icon"}},
     "avatar": {"method": "avatar"},
     "synthetic": {"method": "synthetic"},
-    "feature_preserving": {"method": "feature_preserving"},
+    "feature-preserving": {"method": "feature_preserving"},
 }
 COLUMNS = 4
 
