@@ -1,7 +1,9 @@
 """How well does each method hold against attackers who try? On photos of people whom you know.
 
     measure_attacks.py PHOTOS … [--people folder | estimated | FILE.json] [--methods NAME …] [--attacks NAME …]
-                       [--recognisers NAME …] [--draws N] [--folds N] [--seed N] [--set blur.cells=4 …]
+                       [--recognisers NAME …] [--draws N] [--folds N] [--seed N] [--repeats N] [--set blur.cells=4 …]
+
+Lists of names are separated by commas.
 
 PHOTOS are folders. Whose a photo's largest face is says ``--people``: the sub-folder (the default; a JSON file in a
 folder without sub-folders), a JSON file that maps file names to people, or nobody (``estimated``: the originals are
@@ -15,7 +17,8 @@ is always measured: what it lets through is what hair, clothes and background gi
 The attacks, by name or rung: ``naive`` (A0), ``cross_photo`` (A1), ``parrot`` (A2), ``restoration`` (A3), ``linkage``
 (A4), ``near_duplicates``; ``docs/threat-model.md`` says what they do. Those that learn do so on other people than they
 are tested on: people are split by ``--seed`` into ``--folds`` groups, each tested once. Chance is the mean share of the
-gallery's entries that are the right answer. *Over the mask* is the difference of rates (or from chance, where the mask
+gallery's entries that are the right answer. ``--repeats`` publishes and splits so often, with the next seeds, and gives
+means. *Over the mask* is the difference of rates (or from chance, where the mask
 lets through less), with a bootstrap over people; *found* has the exact interval over faces, which does not know that a
 person's faces resemble each other.
 """
@@ -57,18 +60,24 @@ def measure(asked: argparse.Namespace, config: RunConfig) -> None:
     results: dict[str, list[AttackResult]] = {}
     alike: dict[tuple[str, str], Consistency] = {}
     eyes: dict[str, Remembering] = {}
-    for method in dict.fromkeys([CLEAR, FLOOR, *asked.methods]):
-        print(f"{method} …", file=sys.stderr)
-        made = probes_of(photos, people, method, config, recognisers, asked.draws, asked.seed)
-        for recogniser in recognisers:
-            probes = made[recogniser.name]
-            seeing = eyes.setdefault(recogniser.name, Remembering(recogniser, probes.original))
-            setting = Setting(seeing, asked.seed, asked.folds)
-            results.setdefault(method, []).extend(attacked(probes, setting, asked.attacks, results.get(method, [])))
-            alike[method, recogniser.name] = consistency(probes, setting)
+    for method in dict.fromkeys([*asked.methods, FLOOR]):
+        for seed in range(asked.seed, asked.seed + asked.repeats):
+            print(f"{method}, seed {seed} …", file=sys.stderr)
+            made = probes_of(photos, people, method, config, recognisers, asked.draws, seed)
+            found: list[AttackResult] = []
+            for recogniser in recognisers:
+                probes = made[recogniser.name]
+                seeing = eyes.setdefault(recogniser.name, Remembering(recogniser, probes.original))
+                setting = Setting(seeing, seed, asked.folds)
+                found += attacked(probes, setting, asked.attacks, found)
+                alike.setdefault((method, recogniser.name), consistency(probes, setting))
+            results.setdefault(method, []).extend(found)
     said = {FOLDER: "as the folders say", ESTIMATED: "estimated by clustering"}.get(asked.people, "as the file says")
     faces = f"{len(photos)} faces of {len(set(people.tolist()))} people ({said})"
-    print(f"{faces}, {asked.folds} folds, {asked.draws} draws of the attacker's own, seed {asked.seed}\n")
+    print(
+        f"{faces}, {asked.folds} folds, {asked.draws} draws of the attacker's own, "
+        f"seed {asked.seed}, {asked.repeats} times\n"
+    )
     print(f"{attack_table(results)}\n\n{consistency_table(alike)}")
 
 
@@ -86,12 +95,13 @@ def arguments(words: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("photos", type=Path, nargs="+")
     parser.add_argument("--people", default=FOLDER, help="folder, estimated, or a JSON file")
-    parser.add_argument("--methods", type=_words, default=["blur", "pixelate", "mask"])
+    parser.add_argument("--methods", type=_words, default=[CLEAR, "blur", "pixelate", "mask"])
     parser.add_argument("--attacks", type=_words, default=list(ATTACKS))
     parser.add_argument("--recognisers", type=_words, default=["dlib_resnet"])
     parser.add_argument("--draws", type=int, default=3, help="how often the attacker anonymizes every photo")
     parser.add_argument("--folds", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--repeats", type=int, default=1)
     parser.add_argument(
         "--set", action="append", default=[], metavar="FIELD=VALUE", help="configuration of the methods"
     )
@@ -100,8 +110,8 @@ def arguments(words: Sequence[str] | None) -> argparse.Namespace:
     for name, known in ((asked.methods, {CLEAR, *METHODS}), (asked.attacks, set(ATTACKS))):
         if unknown := set(name) - known:
             parser.error(f"unknown: {', '.join(sorted(unknown))}; known are {', '.join(sorted(known))}")
-    if asked.draws < 1 or asked.folds < 2:
-        parser.error("--draws is at least 1, --folds at least 2")
+    if min(asked.draws, asked.repeats) < 1 or asked.folds < 2:
+        parser.error("--draws and --repeats are at least 1, --folds at least 2")
     return asked
 
 

@@ -252,7 +252,7 @@ class _CellsConfig(_Section):
         0.5,
         ge=0,
         le=1,
-        description="Share of every cell's colour that comes from what surrounds the face; at 1 nothing is left of it.",
+        description="Share of every cell's brightness that comes from around the face; at 1 nothing of it is left.",
     )
 
 

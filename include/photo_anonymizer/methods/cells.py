@@ -1,11 +1,11 @@
 """Few, noisy, coarsely rounded cells: what blur and pixelation let survive of a face.
 
 Everything that these methods paint is a function of what stays visible around the face, of the brightness of a dozen
-cells, and of one number for how warm the face's colour is. Brightness and warmth are mixed with the surroundings',
-disturbed by noise that nobody can draw again (its key stays in the vault) and rounded to few levels. Faces that share
-those numbers cannot be told apart: the difference is not hidden but gone, so no deconvolution and no trained restorer
-can bring it back. What the few numbers themselves still tell is measured by the attack on every run, and by attackers
-who learn from anonymized photos (``docs/threat-model.md``).
+cells, and of one number for how warm the face's colour is. The one is mixed with the brightness of the surroundings,
+the other with the warmth of usual skin; both are disturbed by noise that nobody can draw again (its key stays in the
+vault) and rounded to few levels. Faces that share those numbers cannot be told apart: the difference is not hidden but
+gone, so no deconvolution and no trained restorer can bring it back. What the few numbers themselves still tell is
+measured by the attack on every run, and by attackers who learn from anonymized photos (``docs/threat-model.md``).
 
 One warmth for the whole face, along the line on which human skin lies, tells less than a colour a cell would, and looks
 better: noise never makes a cheek green.
@@ -26,9 +26,9 @@ MIN_CELL_PX = 4.0
 SHARED_NOISE, WARMTH_NOISE = 0.5, 0.25
 """Standard deviations, in those of a cell's noise, of what is added to the brightness of all cells alike, so that their
 mean does not even the noise out, and to the warmth."""
-SKIN = np.array([-0.59, 0.81])
-"""Direction (Cb, Cr) from grey to skin: the mean of 119 faces lies there at 30, and their hues vary by 10°."""
-_GREY = 1.5
+SKIN, USUAL_WARMTH = np.array([-0.59, 0.81]), 30.0
+"""Direction (Cb, Cr) from grey to skin, and where the mean of 119 faces lies on it; their hues vary by 10°."""
+_GREY = 4.0
 """A picture whose cells' Cb and Cr are all nearer to 0 than this is one without colour."""
 
 _TO_YCC = np.array([[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]])
@@ -46,29 +46,28 @@ def noisy_cells(rgb: Pixels, region: Region, parameters: Parameters, rng: np.ran
 
     :param parameters: ``cells`` across the face; ``levels``, the values that brightness may take after rounding (warmth
         is rounded in half such steps); ``noise``, the standard deviation (0–255) of the normal noise added to a cell's
-        brightness before rounding; ``surroundings``, the share (0–1) of every colour that comes from around the
-        region (:mod:`photo_anonymizer.methods.surroundings`).
+        brightness before rounding; ``surroundings``, the share (0–1) of brightness that comes from around the
+        region (:mod:`photo_anonymizer.methods.surroundings`), and of warmth that is the usual one.
     """
     side = cell_size_px(region.face_width_px, parameters["cells"])
     rows, columns = _count(region.box.height, side), _count(region.box.width, side)
     face = cell_means(rgb[region.box.slices], rows, columns) @ _TO_YCC.T
     around = np.array(surroundings_of(rgb, region).mean, np.float64) @ _TO_YCC.T
-    brightness, warmth = _disturbed(face, around, parameters, rng)
-    tint = warmth * SKIN + parameters["surroundings"] * around[1:]
-    if _has_no_colour(face, around):
-        tint = np.zeros(2)
+    brightness, warmth = _disturbed(face, float(around[0]), parameters, rng)
+    tint = np.zeros(2) if _has_no_colour(face, around) else warmth * SKIN
     cells = np.concatenate([brightness, np.broadcast_to(tint, (rows, columns, 2))], axis=2) @ _TO_RGB.T
     return np.asarray(np.clip(np.rint(cells), 0, 255), dtype=np.uint8)
 
 
 def _disturbed(
-    face: NDArray[np.float64], around: NDArray[np.float64], parameters: Parameters, rng: np.random.Generator
+    face: NDArray[np.float64], around: float, parameters: Parameters, rng: np.random.Generator
 ) -> tuple[NDArray[np.float64], float]:
     """Brightness (rows, columns, 1) and warmth: mixed, with noise, rounded."""
-    own, noise, step = 1 - parameters["surroundings"], parameters["noise"], 255 / (parameters["levels"] - 1)
-    brightness = own * face[..., :1] + parameters["surroundings"] * around[0]
+    share, noise, step = parameters["surroundings"], parameters["noise"], 255 / (parameters["levels"] - 1)
+    brightness = (1 - share) * face[..., :1] + share * around
     brightness = brightness + noise * (rng.normal(size=brightness.shape) + SHARED_NOISE * rng.normal())
-    warmth = own * float(face[..., 1:].mean(axis=(0, 1)) @ SKIN) + WARMTH_NOISE * noise * rng.normal()
+    warmth = (1 - share) * float(face[..., 1:].mean(axis=(0, 1)) @ SKIN) + share * USUAL_WARMTH
+    warmth += WARMTH_NOISE * noise * rng.normal()
     return np.clip(np.rint(brightness / step) * step, 0, 255), max(0.0, round(2 * warmth / step) * step / 2)
 
 

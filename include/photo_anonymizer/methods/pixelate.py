@@ -15,7 +15,7 @@ class Pixelate:
     The cells are sized by the face, never by the pixel: a mosaic of fixed cell size hardly touches a large face.
 
     Parameters: ``cells`` across the face, ``levels`` of brightness, ``noise`` (standard deviation, 0–255),
-    ``surroundings`` (share of their colour, 0–1).
+    ``surroundings`` (their share, 0–1).
     """
 
     name = "pixelate"
