@@ -5,8 +5,8 @@ LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hash
 
 .PHONY: test unit lint lock check-lock up bench attacks detection methods gallery metadata fuzz
 
-test: .venv/dev-ready  ## every test
-	$(PYTHON) -m pytest
+test: .venv/dev-ready  ## every test, on two cores; the tests of a file stay together, as they share what is slow to make
+	$(PYTHON) -m pytest -n 2 --dist loadfile
 
 unit: .venv/dev-ready  ## tests without whole-pipeline runs
 	$(PYTHON) -m pytest -m "not pipeline and not scheduler"

@@ -50,7 +50,7 @@ from photo_anonymizer_airflow.operators.render_photos import RenderPhotosOperato
 from photo_anonymizer_airflow.operators.strip_metadata import StripMetadataOperator
 from photo_anonymizer_airflow.params import dag_params
 
-METHODS = ("blur", "pixelate", "mask", "avatar", "synthetic")
+METHODS = ("blur", "pixelate", "mask", "avatar", "synthetic", "feature_preserving")
 # A deployment's own settings. The schedule (a cron expression, or none) is off unless it is set, and then needs a source.
 SCHEDULE = os.environ.get("PHOTO_ANONYMIZER_SCHEDULE", "none").replace("none", "") or None
 DEFAULTS = {

@@ -28,6 +28,7 @@ SHOWN = {
     "mask, icon": {"method": "mask", "mask": {"shape": "icon"}},
     "avatar": {"method": "avatar"},
     "synthetic": {"method": "synthetic"},
+    "feature-preserving": {"method": "feature_preserving"},
 }
 COLUMNS = 4
 

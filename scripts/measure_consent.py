@@ -35,8 +35,8 @@ from photo_anonymizer.metadata.strip import strip
 from photo_anonymizer.model.face import Face, Landmarks
 from photo_anonymizer.model.geometry import Box
 from photo_anonymizer.model.pixels import Pixels
-from photo_anonymizer.reid.recognisers.protocol import Recogniser
-from photo_anonymizer.reid.stage import Embeddings, chip_of, load_recogniser
+from photo_anonymizer.reid.recognisers.protocol import Embeddings, Recogniser
+from photo_anonymizer.reid.stage import chip_of, load_recogniser
 
 LIMITS = (0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6)
 HEIGHTS_PX = (12, 16, 24, 32, 48, 64, 96)

@@ -71,7 +71,10 @@ def asked(tmp_path):
         ({"mask": {"colour": "red"}}, "mask.colour"),
         ({"avatar": {"style": "somebody"}}, "avatar.style"),
         ({"reid": {"max_linked_rate": -1}}, "reid.max_linked_rate"),
-        ({"reid": {"recogniser": "none"}}, "reid.recogniser"),
+        ({"reid": {"recognisers": "dlib resnet"}}, "reid.recognisers"),
+        ({"reid": {"recognisers": ""}}, "reid.recognisers"),
+        ({"reid": {"claim": "proven", "max_linked_rate": 0}}, "max_linked_rate"),
+        ({"reid": {"claim": "proven", "max_linked_rate": 1}}, "max_linked_rate"),
         ({"detection": "strict"}, "detection"),
         ({"workers": float("nan")}, "workers"),
         ({"source": ""}, "source"),
@@ -105,6 +108,12 @@ def test_the_source_is_required():
 def test_a_refusal_does_not_repeat_paths():
     """Refusals end up in logs."""
     assert "jane" not in refused(source=["/home/jane"], out=["/home/jane"], mask={"icon": ["/home/jane"]})
+
+
+def test_a_refused_section_does_not_repeat_the_paths_in_it():
+    message = refused(reid={"claim": "proven", "user_recognisers": "/home/jane/own.yaml"})
+    assert "max_linked_rate above 0" in message
+    assert "jane" not in message
 
 
 def test_doubt_may_equal_accept():
@@ -183,6 +192,16 @@ def test_an_icon_that_the_project_draws_is_no_file_of_the_users(config):
     assert chosen.public()["mask"]["icon"] == "cat"
     assert chosen.users_files() == {}
     assert list(config(mask={"icon": "./cat"}).users_files()) == ["mask.icon"]
+
+
+def test_of_several_files_public_says_only_that_there_are_some(config):
+    chosen = config(reid={"user_recognisers": "/home/jane/one.yaml, /home/jane/two.yaml"})
+    assert chosen.public()["reid"]["user_recognisers"] == "user's own"
+    assert chosen.users_files() == {
+        "reid.user_recognisers.0": Path("/home/jane/one.yaml"),
+        "reid.user_recognisers.1": Path("/home/jane/two.yaml"),
+    }
+    assert chosen.reid.user_recogniser_files == tuple(chosen.users_files().values())
 
 
 def test_public_is_the_configuration_otherwise(config):

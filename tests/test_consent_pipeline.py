@@ -190,10 +190,13 @@ def test_nothing_says_who_agreed(release: Path, exported: RunFolder, root: Path)
 
 
 def test_no_embedding_of_those_who_agreed_is_stored(prepared: RunFolder) -> None:
-    """Only anonymized faces have embeddings in the vault, three rows of 128 float32 each."""
+    """Only of anonymized faces: four rows of 128 float32 each, and one number, how light the skin is."""
     stored = sorted(Path(prepared.config.out).rglob("*.f32"))
     assert {path.stem for path in stored} == {by_name(prepared)[name].photo_id for name in ("both.png", "he alone.png")}
-    assert {path.stat().st_size for path in stored} == {3 * 128 * 4}
+    assert {(path.parent.name, path.stat().st_size) for path in stored} == {
+        ("dlib_resnet", 4 * 128 * 4),
+        ("skin_tone", 4),
+    }
 
 
 # faults

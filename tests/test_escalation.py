@@ -22,7 +22,8 @@ from pipeline_run import copy_of, rendered_and_attacked, small_config
 
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
-    return rendered_and_attacked(small_config(tmp_path_factory.mktemp("escalation"), method="blur"))
+    reid = {"recognisers": "dlib_resnet,lbp"}
+    return rendered_and_attacked(small_config(tmp_path_factory.mktemp("escalation"), method="blur", reid=reid))
 
 
 @pytest.fixture
@@ -75,6 +76,14 @@ def test_a_face_left_clear_is_found_and_covered_by_a_stronger_step(run: RunFolde
     assert record.outside == UNCHANGED == change_outside(before, after, edits, lossless=False)
 
 
+def test_every_recogniser_looks_again_at_a_face_that_was_escalated(run: RunFolder) -> None:
+    leave_clear(run)
+    measured = measure_and_escalate(run)
+    for name in ("dlib_resnet", "lbp"):
+        assert measured.before.by_recogniser[name].linked.hits == 1
+        assert measured.after.by_recogniser[name].linked.hits == 0
+
+
 def test_a_face_that_nothing_was_done_to_is_given_a_patch(run: RunFolder) -> None:
     photo_id = leave_clear(run, keep_patch_entry=False)
     measure_and_escalate(run)
@@ -108,5 +117,5 @@ def test_measured_twice_it_is_measured_once(run: RunFolder, monkeypatch: pytest.
     def never(*_: Any) -> None:
         raise AssertionError("attacked again")
 
-    monkeypatch.setattr(escalation, "measure", never)
+    monkeypatch.setattr(escalation, "attack_all", never)
     assert measure_and_escalate(run) == first == Measured.model_validate(first.model_dump())

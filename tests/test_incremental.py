@@ -19,7 +19,7 @@ from skimage import data
 from photo_anonymizer import review
 from photo_anonymizer.config import RunConfig, merge
 from photo_anonymizer.errors import ConfigError, GateRefusedError, PhotoAnonymizerError, ReleaseError
-from photo_anonymizer.gate.aggregates import _pooled
+from photo_anonymizer.gate.standing import pooled
 from photo_anonymizer.ingest.stage import Ingested, ingest
 from photo_anonymizer.ingest.stage import summary as ingest_summary
 from photo_anonymizer.model.measurement import Rate
@@ -463,11 +463,11 @@ def test_a_version_whose_run_was_killed_before_the_ledger_is_taken_over_by_the_n
 
 def test_one_odd_new_face_does_not_stop_a_version_of_many(root: Path) -> None:
     carried = CarriedOver.of(small_config(root), Vault.of(small_config(root)), [])
-    assert carried.controls == []
+    assert carried.controls == {}
     known, odd = rate_of(99, 100), rate_of(0, 1)
-    assert _pooled(odd, [known]) == pytest.approx(99 / 101)
-    assert _pooled(odd, []) == 0
-    assert _pooled(rate_of(0, 0), [known]) is None
+    assert pooled(odd, [known]) == pytest.approx(99 / 101)
+    assert pooled(odd, []) == 0
+    assert pooled(rate_of(0, 0), [known]) is None
 
 
 def test_the_gate_judges_new_faces_even_when_many_were_taken_over(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:

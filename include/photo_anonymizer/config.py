@@ -18,8 +18,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from photo_anonymizer.errors import ConfigError
 
-MethodName = Literal["blur", "pixelate", "mask", "avatar", "synthetic"]
-KEEPS_HAIR: tuple[MethodName, ...] = ("synthetic",)
+MethodName = Literal["blur", "pixelate", "mask", "avatar", "synthetic", "feature_preserving"]
+KEEPS_HAIR: tuple[MethodName, ...] = ("synthetic", "feature_preserving")
 """Methods that follow the face's outline, which cannot cover the hair as well."""
 Colour = Annotated[str, Field(pattern=r"^(#[0-9a-fA-F]{6}|local)$")]
 DRAWN_ICONS = ("smile", "neutral", "star", "heart", "cat", "robot")
@@ -345,6 +345,18 @@ class SyntheticConfig(_Section):
         return self
 
 
+class FeaturePreservingConfig(_Section):
+    """Feature-preserving: the person's own face with other proportions and another skin."""
+
+    strength: float = Field(
+        1.0,
+        ge=0,
+        le=2,
+        description="How much the face changes: 0.5 is a relative, 1 somebody else, more is further than most adults "
+        "differ.",
+    )
+
+
 class ResidualConfig(_Section):
     """Residual cues: what else around a face is flattened because it may identify."""
 
@@ -366,7 +378,21 @@ class ResidualConfig(_Section):
 class ReidConfig(_Section):
     """Attack and gate: how the result is attacked and what the gate lets pass."""
 
-    recogniser: Literal["dlib_resnet"] = Field("dlib_resnet", description="The recogniser that attacks the result.")
+    recognisers: str = Field(
+        "dlib_resnet",
+        pattern=r"^[a-z0-9_]+(,[a-z0-9_]+)*$",
+        description="The recognisers that attack the result, separated by commas: dlib_resnet, and the classical lbp "
+        "and eigenfaces (weak: what they link is linked, what they do not proves nothing).",
+    )
+    user_recognisers: str | None = Field(
+        None,
+        description="YAML files, separated by commas, that describe ONNX face recognisers of your own.",
+    )
+    claim: Literal["observed", "proven"] = Field(
+        "observed",
+        description="What the release claims: observed: the bounds below hold for what was measured, and the interval "
+        "is shown; proven: they hold for the upper end of the 95 % interval (over people), which takes many people.",
+    )
     max_linked_rate: float = Field(
         0.0,
         ge=0,
@@ -392,6 +418,38 @@ class ReidConfig(_Section):
         True, description="Refuse a release in which no face was found at all: nothing was proven."
     )
 
+    @property
+    def recogniser_names(self) -> tuple[str, ...]:
+        """The registered recognisers, each once, in the order given."""
+        return tuple(dict.fromkeys(self.recognisers.split(",")))
+
+    @property
+    def user_recogniser_files(self) -> tuple[Path, ...]:
+        """The descriptions of the user's own recognisers."""
+        return tuple(_expanded(path) for path in split_paths(self.user_recognisers))
+
+    @model_validator(mode="after")
+    def _provable(self) -> ReidConfig:
+        if self.claim == "proven" and not 0 < self.max_linked_rate < 1:
+            raise ValueError(
+                "claim: proven needs a max_linked_rate above 0 and below 1, such as 0.01 (for which 299 people are "
+                "needed), because no sample proves that nothing at all is linked"
+            )
+        return self
+
+
+def split_paths(paths: str | None) -> list[str]:
+    """The paths of a field that names several files, separated by commas."""
+    return [path.strip() for path in (paths or "").split(",") if path.strip()]
+
+
+def _expanded(path: str) -> Path:
+    """With the user's home for ``~``; a home of nobody stays as it is, and is not found later."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        return Path(path)
+
 
 class ReleaseConfig(_Section):
     """Release: what goes into the published version."""
@@ -409,8 +467,11 @@ USERS_FILES = (
     ("detection", "given_boxes"),
     ("consent", "regions"),
     ("consent", "people"),
+    ("reid", "user_recognisers"),
 )
 """Fields that name files of the user's: a release shows that there was one, and no path."""
+SEVERAL_FILES = {("reid", "user_recognisers")}
+"""Those of them that name several, separated by commas."""
 
 
 class RunConfig(_Section):
@@ -446,6 +507,7 @@ class RunConfig(_Section):
     mask: MaskConfig = MaskConfig()
     avatar: AvatarConfig = AvatarConfig()
     synthetic: SyntheticConfig = SyntheticConfig()
+    feature_preserving: FeaturePreservingConfig = FeaturePreservingConfig()
     residual: ResidualConfig = ResidualConfig()
     reid: ReidConfig = ReidConfig()
     release: ReleaseConfig = ReleaseConfig()
@@ -499,9 +561,14 @@ class RunConfig(_Section):
         return shown
 
     def users_files(self) -> dict[str, Path]:
-        """Files and folders of the user's that the configuration names, by field."""
-        named = self._users_files()
-        return {f"{section}.{name}": Path(path).expanduser() for (section, name), path in named.items()}
+        """Files and folders of the user's that the configuration names, by field; of several by field and number."""
+        named: dict[str, str] = {}
+        for (section, name), value in self._users_files().items():
+            if (section, name) in SEVERAL_FILES:
+                named |= {f"{section}.{name}.{number}": path for number, path in enumerate(split_paths(value))}
+            else:
+                named[f"{section}.{name}"] = value
+        return {field: _expanded(path) for field, path in named.items()}
 
     def _users_files(self) -> dict[tuple[str, str], str]:
         named = {(section, name): getattr(getattr(self, section), name) for section, name in USERS_FILES}
@@ -530,7 +597,7 @@ def _problem(item: Any) -> str:
     # Paths are not repeated, nor sections, which hold some: what is refused may end up in a log.
     paths = {("source",), ("out",), *USERS_FILES}
     shown = item["type"] != "missing" and item["loc"][:1] not in paths and item["loc"][:2] not in paths
-    shown = shown and not isinstance(item["input"], dict)
+    shown = shown and not isinstance(item["input"], Mapping)
     return f"{field}: {item['msg']}" + (f" (got {item['input']!r})" if shown else "")
 
 

@@ -48,8 +48,8 @@ from photo_anonymizer.model.pixels import Pixels
 from photo_anonymizer.model.record import PhotoRecord
 from photo_anonymizer.provenance import content_of, source_name
 from photo_anonymizer.reid.measure import empty_embeddings
-from photo_anonymizer.reid.recognisers.protocol import Recogniser
-from photo_anonymizer.reid.stage import Embeddings, chip_of, load_recogniser
+from photo_anonymizer.reid.recognisers.protocol import Embeddings, Recogniser
+from photo_anonymizer.reid.stage import chip_of, load_recogniser
 from photo_anonymizer.sources import is_local, local, read_file
 from photo_anonymizer.threads import threads_each
 

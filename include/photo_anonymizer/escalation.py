@@ -17,9 +17,11 @@ from photo_anonymizer.methods.ladder import Step, ladder
 from photo_anonymizer.methods.stage import noise_source, patch_of
 from photo_anonymizer.model.patch import FACE_LAYER, Patch, load_patches, save_patches
 from photo_anonymizer.model.record import PhotoRecord, Reason
-from photo_anonymizer.reid.measure import Attack, empty_embeddings, linked, measure
+from photo_anonymizer.reid.attackers import Attacker, attack_all, linked_by_any
+from photo_anonymizer.reid.groups import labels_of
+from photo_anonymizer.reid.measure import Attacks
+from photo_anonymizer.reid.stage import SKIN_TONE, embeddings_folder, recognisers_of
 from photo_anonymizer.reid.stage import STAGE as EMBED
-from photo_anonymizer.reid.stage import chips_of, embeddings_folder, load_recogniser, read_pairs, write_pairs
 from photo_anonymizer.render.stage import render_photo
 from photo_anonymizer.runfolder import WHOLE, RunFolder, StageOutput
 from photo_anonymizer.threads import threads_each
@@ -36,8 +38,8 @@ class Measured(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    before: Attack
-    after: Attack
+    before: Attacks
+    after: Attacks
     rounds: int
     faces_escalated: int
     photos_held: int
@@ -68,9 +70,11 @@ class _Loop:
         self.run, self.config = run, config
         self.records = {record.photo_id: record for record in run.all_records(EMBED)}
         self.originals = {record.photo_id: record.file for record in run.all_records("strip_metadata")}
-        self.folder = embeddings_folder(run)
-        self.recogniser = load_recogniser(config.reid.recogniser, threads_each(1))
-        self.empty = empty_embeddings(self.recogniser)
+        self.attackers = [
+            Attacker.of(recogniser, embeddings_folder(run, recogniser.name), self._going())
+            for recogniser in recognisers_of(config.reid, threads_each(1))
+        ]
+        self.tones = embeddings_folder(run, SKIN_TONE)
         self.key = Vault.of(config).key()
 
     def work(self, output: StageOutput) -> Measured:
@@ -86,8 +90,7 @@ class _Loop:
             detail = f"{len(face_ids)} of {len(self.records[photo_id].anonymized_faces)} faces"
             self.records[photo_id] = self.records[photo_id].stopped(Reason.STILL_RECOGNISED, detail)
         held = sum(record.reason is Reason.STILL_RECOGNISED for record in self.records.values())
-        with_faces = [record for record in self.records.values() if record.pending and record.anonymized_faces]
-        measured = {photo_id for photo_id, _ in read_pairs(self.folder, with_faces).keys}
+        with_faces = [record for record in self._going() if record.anonymized_faces]
         return Measured(
             before=before,
             after=self._attack(),
@@ -95,18 +98,26 @@ class _Loop:
             faces_escalated=sum(len(record.escalations) for record in self.records.values()),
             photos_held=held,
             photos_with_faces=len(with_faces),
-            photos_measured=len(measured),
+            photos_measured=len(
+                set.intersection(*(self._photos_of(attacker, with_faces) for attacker in self.attackers))
+            ),
         )
 
-    def _attack(self) -> Attack:
-        """Over the photos that are still to be released."""
-        pairs = read_pairs(self.folder, [record for record in self.records.values() if record.pending])
-        return measure(pairs, self.recogniser.name, self.recogniser.threshold, self.empty)
+    def _going(self) -> list[PhotoRecord]:
+        """The photos that are still to be released."""
+        return [record for record in self.records.values() if record.pending]
+
+    def _photos_of(self, attacker: Attacker, records: list[PhotoRecord]) -> set[str]:
+        """Ids of the photos whose faces this recogniser attacked."""
+        return {photo_id for photo_id, _ in attacker.pairs(records).keys}
+
+    def _attack(self) -> Attacks:
+        going = self._going()
+        return attack_all(self.attackers, going, labels_of(going, self.tones))
 
     def _linked(self) -> dict[str, list[str]]:
-        pairs = read_pairs(self.folder, [record for record in self.records.values() if record.pending])
         by_photo: dict[str, list[str]] = defaultdict(list)
-        for photo_id, face_id in linked(pairs, self.recogniser.threshold, self.empty):
+        for photo_id, face_id in sorted(linked_by_any(self.attackers, self._going())):
             by_photo[photo_id].append(face_id)
         return dict(by_photo)
 
@@ -125,9 +136,8 @@ class _Loop:
         made = render_photo(original, edits, record)
         picture = f"{name}{Path(record.file).suffix}"
         (output.folder / picture).write_bytes(made.data)
-        known = read_pairs(self.folder, [record])
-        after = self.recogniser.embed(chips_of(made.data, record.anonymized_faces, self.recogniser))
-        write_pairs(self.folder, record, known.original, known.mirrored, after)
+        for attacker in self.attackers:
+            attacker.look_again(record, made.data)
         self.records[photo_id] = record.with_(
             file=output.relative(picture),
             attacked_sha256=sha256_of(made.data),

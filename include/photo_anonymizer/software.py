@@ -15,6 +15,7 @@ _DECIDING = (
     "pillow",
     "pillow-heif",
     "resvg-py",
+    "scikit-image",
     "scipy",
     "simplejpeg",
     "tensorflow",

@@ -23,7 +23,7 @@ from photo_anonymizer.methods.ladder import choose_method
 from photo_anonymizer.methods.stage import STAGE as ANONYMIZE
 from photo_anonymizer.methods.stage import anonymize
 from photo_anonymizer.reid.stage import STAGE as EMBED
-from photo_anonymizer.reid.stage import embed_faces, remove_embeddings
+from photo_anonymizer.reid.stage import embed_faces, recognisers_of, remove_embeddings
 from photo_anonymizer.release.export import Exported, export_release
 from photo_anonymizer.render.stage import STAGE as RENDER
 from photo_anonymizer.render.stage import render
@@ -31,6 +31,7 @@ from photo_anonymizer.residual.stage import STAGE as RESIDUAL
 from photo_anonymizer.residual.stage import remove_residual_cues
 from photo_anonymizer.runfolder import RunFolder
 from photo_anonymizer.sources import Limits, check_apart, check_source
+from photo_anonymizer.threads import threads_each
 
 PHOTO_STAGES = (STRIP, DETECT, ANONYMIZE, RESIDUAL, RENDER, EMBED)
 """Stages that work shard by shard, in order."""
@@ -51,6 +52,7 @@ def start_run(config: RunConfig, run_id: str) -> RunFolder:
     exiftool.check(config)
     weights.prepare_all()
     check_detectors(config.detection)
+    recognisers_of(config.reid, threads_each(config.workers))
     consent.check(config)
     check_icon(config.mask)
     if config.synthetic.bank:

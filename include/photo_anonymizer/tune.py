@@ -41,6 +41,7 @@ SETTINGS: dict[MethodName, tuple[dict[str, Any], ...]] = {
     "pixelate": tuple({"pixelate.cells": cells} for cells in (1, 2, 3, 4, 6, 8)),
     "mask": tuple({"region.scale": scale} for scale in (1.8, 1.5, 1.35, 1.2)),
     "avatar": tuple({"region.scale": scale} for scale in (1.8, 1.5, 1.35, 1.2)),
+    "feature_preserving": tuple({"feature_preserving.strength": value} for value in (1.5, 1.25, 1.0, 0.75, 0.5)),
     "synthetic": tuple({"synthetic.strength": strength} for strength in (1.5, 1.25, 1.0, 0.75, 0.5)),
 }
 """What is tried, strongest first: the fields that change and their values."""
@@ -81,7 +82,7 @@ def tune(config: RunConfig, method: MethodName, photos: int) -> list[Tried]:
             f"the sample shows {faces} faces of {SMALLEST_FACE_PX} px and more, and fewer than {FEWEST_FACES} prove "
             "nothing; take a larger --sample or another folder"
         )
-    recogniser = load_recogniser(config.reid.recogniser, threads_each(1))
+    recogniser = load_recogniser(config.reid.recogniser_names[0], threads_each(1))
     tried: list[Tried] = []
     for setting in SETTINGS[method]:
         attack = attacked(sample, _with(config, method, setting), method, recogniser)

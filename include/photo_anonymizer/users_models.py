@@ -10,6 +10,8 @@ from pydantic import ConfigDict
 from photo_anonymizer import donors
 from photo_anonymizer.config import RunConfig
 from photo_anonymizer.modelfile import ModelFile, read_model_file
+from photo_anonymizer.reid.recognisers.user_onnx import NAME as USER_ONNX
+from photo_anonymizer.reid.recognisers.user_onnx import read_description
 
 
 class _Named(ModelFile):
@@ -29,6 +31,16 @@ def users_models(config: RunConfig) -> list[dict[str, Any]]:
         models.append(_entry("yunet", detection.yunet_model, "faces: boxes and five landmarks"))
     if "user_onnx" in detection.detector_names:
         models.append(_entry("user_onnx", detection.user_model, "faces"))
+    models += [
+        {
+            "name": f"{USER_ONNX}.{item.name}",
+            "package": "user's own",
+            "sha256": item.sha256,
+            "licence": item.licence,
+            "use": "recogniser that attacks the result",
+        }
+        for item in map(read_description, config.reid.user_recogniser_files)
+    ]
     if config.chosen_method != "synthetic":
         return models
     if synthetic.generator != "none":

@@ -38,8 +38,12 @@ def test_only_the_branch_of_the_method_runs(run: DagRun) -> None:
     assert branches == {method: "success" if method == chosen else "skipped" for method in METHODS}
 
 
+def test_donors_are_gathered_for_synthetic_faces_only(run: DagRun) -> None:
+    assert run.states["gather_donors"] == ("success" if run.config.method == "synthetic" else "skipped")
+
+
 def test_every_other_task_runs_once(run: DagRun) -> None:
-    others = {task for task in run.states if not task.startswith("anonymize_")}
+    others = {task for task in run.states if not task.startswith(("anonymize_", "gather_donors"))}
     assert {run.states[task] for task in others} == {"success"}
     assert {run.tries[task] for task in others} == {1}
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -15,6 +16,7 @@ from photo_anonymizer.escalation import STAGE as MEASURE
 from photo_anonymizer.gate.aggregates import changed_outside, faces_not_as_edited, second_look
 from photo_anonymizer.gate.stage import STAGE as GATE
 from photo_anonymizer.gate.stage import pass_gate, result
+from photo_anonymizer.gate.standing import standings
 from photo_anonymizer.imagefile import encode, load
 from photo_anonymizer.metadata import exiftool
 from photo_anonymizer.metadata.exiftool import UNREAD, ExifTool
@@ -22,8 +24,10 @@ from photo_anonymizer.metadata.inspect import inspect
 from photo_anonymizer.model.outside import UNCHANGED, Change
 from photo_anonymizer.model.patch import load_patches, save_patches
 from photo_anonymizer.model.record import PhotoRecord
+from photo_anonymizer.reid.recognisers.dlib_resnet import DlibResnet
+from photo_anonymizer.reid.recognisers.lbp import Lbp
 from photo_anonymizer.runfolder import RunFolder
-from photo_anonymizer.stages import measure
+from photo_anonymizer.stages import EMBED, measure, run_shard_stage
 from photo_anonymizer.vault import Vault
 from pipeline_run import copy_of, located, rendered_and_attacked, small_config
 from residue import JPEG, SECRET, SRGB, chunk, exif, segment, xmp
@@ -31,7 +35,9 @@ from residue import JPEG, SECRET, SRGB, chunk, exif, segment, xmp
 
 @pytest.fixture(scope="module")
 def measured(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
-    run = rendered_and_attacked(small_config(tmp_path_factory.mktemp("gate")))
+    """Two faces: too few for eigenfaces to learn from. Patterns know no face in the mirror."""
+    config = small_config(tmp_path_factory.mktemp("gate"), reid={"recognisers": "dlib_resnet,lbp,eigenfaces"})
+    run = rendered_and_attacked(config)
     measure(run)
     return run
 
@@ -65,6 +71,54 @@ def refused(run: RunFolder, meaning: str) -> None:
 
 def test_a_good_run_passes(run: RunFolder) -> None:
     assert pass_gate(run).passed
+
+
+def test_recognisers_that_are_no_test_do_not_stop_a_run_that_another_one_tests(run: RunFolder) -> None:
+    attacks = measure(run).after
+    assert {item.recogniser: item.counts for item in standings(attacks, {}, 0.8)} == {
+        "dlib_resnet": True,
+        "lbp": False,
+        "eigenfaces": False,
+    }
+    assert attacks.by_recogniser["eigenfaces"].degenerate
+    assert pass_gate(run).passed
+
+
+def embed_anew(run: RunFolder, monkeypatch: pytest.MonkeyPatch, rows: Callable[[np.ndarray], np.ndarray]) -> None:
+    """The attack once more with a recogniser that gives these rows for chips."""
+    for recogniser in (DlibResnet, Lbp):
+        monkeypatch.setattr(recogniser, "embed", lambda self, chips: rows(chips).astype(np.float32))
+    shutil.rmtree(run.stage(EMBED, "0000"))
+    shutil.rmtree(run.stage(MEASURE))
+    run_shard_stage(run, EMBED, "0000")
+    measure(run)
+
+
+def test_recognisers_that_give_everybody_the_same_embedding_pass_nothing(
+    run: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    embed_anew(run, monkeypatch, lambda chips: np.ones((len(chips), 128)))
+    refused(run, "no recogniser tells the originals apart, so that their failure proves nothing")
+    assert result(run)[0].linked_rate == 0  # what a good result looks like, too
+
+
+def test_recognisers_that_give_no_numbers_pass_nothing(run: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    embed_anew(run, monkeypatch, lambda chips: np.full((len(chips), 128), np.nan))
+    refused(run, "no recogniser tells the originals apart")
+
+
+def test_recognisers_that_know_no_original_pass_nothing(run: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    embed_anew(run, monkeypatch, lambda chips: rng.normal(size=(len(chips), 128)))
+    refused(run, "no recogniser knows 80% of the original faces in the mirror")
+
+
+def test_a_run_of_few_people_proves_nothing(run: RunFolder) -> None:
+    proof = run.config.reid.model_copy(update={"claim": "proven", "max_linked_rate": 0.01})
+    config = run.config.model_copy(update={"reid": proof})
+    (run.path / "run.json").unlink()
+    run.start(config, "run-1")
+    refused(run, "claim proven needs at least 299 people without a linked face")
 
 
 def test_a_place_left_in_a_picture_is_refused(run: RunFolder) -> None:

@@ -67,7 +67,7 @@ def test_a_good_run_passes_every_expectation() -> None:
         ({"metadata_residue": 1}, "besides its pixels"),
         ({"second_reader_residue": 1}, "the second reader finds"),
         ({"second_reader_residue": None}, "did not say what it found"),
-        ({"recogniser_degenerate": True}, "cannot tell the originals apart"),
+        ({"recogniser_degenerate": True}, "no recogniser tells the originals apart"),
         ({"to_release": 0}, "nothing to judge"),
         ({"faces": 0, "faces_measured": 0, "photos_with_faces": 0, "photos_measured": 0}, "no face was found"),
         ({"linked_rate": 0.05}, "still linked"),
@@ -136,3 +136,44 @@ def test_a_demanded_second_reader_that_finds_nothing_passes() -> None:
 
 def test_what_a_demanded_second_reader_finds_is_refused() -> None:
     assert not judge([row(second_reader_residue=2)], ReidConfig(), "require").passed
+
+
+# what is claimed
+
+PROVEN = {"claim": "proven", "max_linked_rate": 0.01}
+MANY = {"people": 400, "linked_upper": 0.0075, "rank1_upper_excess": 0.005}
+
+
+def test_a_proof_needs_many_people() -> None:
+    assert verdict([row(**MANY)], **PROVEN).passed
+    few = verdict([row(people=57, linked_upper=0.0512, rank1_upper_excess=0.04)], **PROVEN)
+    assert few.refusals == [
+        "claim proven needs at least 299 people without a linked face: only then does the 95 % interval end at 1 % "
+        "or below; this run attacked faces of 57"
+    ]
+
+
+def test_an_observation_needs_no_proof() -> None:
+    assert verdict([row(people=2, linked_upper=0.78, rank1_upper_excess=0.9)]).passed
+    assert verdict([row(people=None, linked_upper=None, rank1_upper_excess=None)]).passed
+
+
+def test_a_proof_holds_for_how_often_faces_are_found_too() -> None:
+    refusals = verdict([row(**{**MANY, "rank1_upper_excess": 0.06})], **PROVEN).refusals
+    assert len(refusals) == 1
+    assert "at most 5.0% above chance: more people, or a stronger method" in refusals[0]
+
+
+@pytest.mark.parametrize("missing", ["people", "linked_upper", "rank1_upper_excess"])
+def test_a_measure_that_is_missing_proves_nothing(missing: str) -> None:
+    refusals = verdict([row(**{**MANY, missing: None})], **PROVEN).refusals
+    assert f"the measure {missing} is missing" in refusals
+
+
+def test_an_empty_table_proves_nothing_either() -> None:
+    assert not verdict([], **PROVEN).passed
+
+
+def test_who_found_faces_above_chance_is_said() -> None:
+    refusals = verdict([row(rank1_low_excess=0.06, furthest="eigenfaces")]).refusals
+    assert refusals == ["faces are found among all originals more than 5.0% above chance by eigenfaces"]

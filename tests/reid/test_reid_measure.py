@@ -8,9 +8,11 @@ import pytest
 from skimage import data
 
 from photo_anonymizer import weights
+from photo_anonymizer.reid.groups import TONE
 from photo_anonymizer.reid.measure import (
     EMPTY_GREYS,
     empty_embeddings,
+    is_blind,
     linked,
     measure,
     own_distances,
@@ -133,3 +135,122 @@ def test_empty_pictures_are_not_the_astronaut() -> None:
     chip = cv2.resize(data.astronaut()[50:210, 145:305], (150, 150), interpolation=cv2.INTER_AREA)
     own = recogniser.embed(chip[np.newaxis])
     assert np.linalg.norm(empty_embeddings(recogniser) - own, axis=1).min() > recogniser.threshold
+
+
+# cut off by the edge
+
+
+def test_a_face_known_by_the_edge_that_cuts_it_off_alone_is_not_linked() -> None:
+    original = people(2)
+    published = original * 0.8
+    near = FacePairs(pairs(original, published).keys, original, original, published)
+    assert len(linked(near, THRESHOLD, EMPTY)) == 2
+    blank = np.stack([published[0], np.full(128, np.nan)]).astype(np.float32)
+    cut_off = FacePairs(near.keys, original, original, published, blank)
+    assert linked(cut_off, THRESHOLD, EMPTY) == [("photo1", "f0000")]
+
+
+def test_a_face_cut_off_and_left_clear_is_linked() -> None:
+    original = people(1)
+    clear = FacePairs((("photo0", "f0000"),), original, original, original, original * np.float32(0.8))
+    assert linked(clear, THRESHOLD, EMPTY) == [("photo0", "f0000")]
+
+
+# ranks, quality, groups, people
+
+
+def halfway(originals: np.ndarray, nearest: int) -> np.ndarray:
+    """A face that is nearer to so many others than to its own original, for each original."""
+    n = len(originals)
+    mixed = [originals[(row + np.arange(1, nearest + 1)) % n].sum(axis=0) for row in range(n)]
+    return np.asarray(np.stack(mixed), np.float32)
+
+
+def test_ranks_count_how_many_are_as_near() -> None:
+    originals = np.eye(30, 128, dtype=np.float32)
+    attack = measure(pairs(originals, halfway(originals, 3)), "test", THRESHOLD, EMPTY)
+    found = [attack.rank1, attack.rank5, attack.rank10]
+    assert [found.hits for found in found] == [0, 0, 0]  # all others but three are a tie, which is lost
+    leaning = halfway(originals, 3) + originals * np.float32(0.5)
+    attack = measure(pairs(originals, leaning), "test", THRESHOLD, EMPTY)
+    assert [attack.rank1.hits, attack.rank5.hits, attack.rank10.hits] == [0, 30, 30]
+    assert [attack.rank1.chance, attack.rank5.chance] == pytest.approx([1 / 30, 5 / 30])
+
+
+def test_rank_one_is_given_beside_guessing() -> None:
+    faces = people(20)
+    assert measure(pairs(faces, faces), "test", THRESHOLD, EMPTY).rank1_normalised == 1
+    assert measure(pairs(faces[:1], faces[:1]), "test", THRESHOLD, EMPTY).rank1_normalised is None
+
+
+def test_the_quality_on_the_originals_is_that_of_their_mirror_images() -> None:
+    faces = people(60)
+    good = measure(pairs(faces, people(60), mirrored=faces + 0.01), "test", THRESHOLD, EMPTY).quality
+    poor = measure(pairs(faces, faces, mirrored=people(60)), "test", THRESHOLD, EMPTY).quality
+    assert good.rank1.rate == good.at_far[0].accepted.rate == 1
+    assert poor.rank1.rate is not None
+    assert poor.rank1.rate < 0.1
+    assert poor.at_far[0].accepted.rate == pytest.approx(0.01, abs=0.05)
+
+
+def test_acceptance_is_that_of_this_runs_strangers() -> None:
+    faces = people(60)
+    far = {found.far: found for found in measure(pairs(faces, faces), "test", THRESHOLD, EMPTY).at_far}
+    assert far[1e-2].accepted.rate == 1
+    assert far[1e-2].strangers == 60 * 59 / 2
+    assert far[1e-3].threshold is not None
+    assert far[1e-3].threshold < far[1e-2].threshold
+
+
+def test_photos_of_one_person_do_not_make_the_threshold_stricter() -> None:
+    """Half of all pairs of photos show one person: without that knowledge they are taken for strangers."""
+    one = np.repeat(people(1), 40, axis=0) + RNG.normal(0, 0.01, (40, 128))
+    faces = np.concatenate([one, people(20)]).astype(np.float32)
+    keys = pairs(faces, faces).keys
+    who = {key: 0 if place < 40 else place for place, key in enumerate(keys)}
+    blindly = measure(pairs(faces, faces), "test", THRESHOLD, EMPTY).at_far[0]
+    knowing = measure(pairs(faces, faces), "test", THRESHOLD, EMPTY, who).at_far[0]
+    assert blindly.threshold is not None
+    assert knowing.threshold is not None
+    assert blindly.threshold < 0.2 < 1 < knowing.threshold
+
+
+def test_groups_are_judged_apart_and_small_ones_are_not_shown() -> None:
+    faces = people(60)
+    published = people(60)
+    published[:15] = faces[:15]
+    keys = pairs(faces, published).keys
+    labels = ["very light"] * 20 + ["dark"] * 31 + ["tan"] * 9
+    tone = {TONE: dict(zip(keys, labels, strict=True))}
+    groups = measure(pairs(faces, published), "test", THRESHOLD, EMPTY, labels=tone).groups[TONE]
+    assert list(groups) == ["very light", "dark"]
+    assert (groups["very light"].linked.hits, groups["very light"].linked.n) == (15, 20)
+    assert (groups["dark"].linked.hits, groups["dark"].linked.n) == (0, 31)
+    assert groups["very light"].rank1.chance == pytest.approx(1 / 60)
+
+
+def test_rank_one_is_given_by_person() -> None:
+    faces, others = people(40), people(40)
+    published = np.concatenate([faces[:10], others[10:]])
+    who = {key: place // 10 for place, key in enumerate(pairs(faces, published).keys)}
+    found = measure(pairs(faces, published), "test", THRESHOLD, EMPTY, who).rank1_by_person
+    assert found is not None
+    assert (found.people, found.worst.hits, found.worst.n) == (4, 10, 10)
+    assert found.low is not None
+    assert found.low < 0.1  # the one person may not be drawn
+
+
+def test_a_recogniser_that_sees_nothing_links_nobody() -> None:
+    """It would link everybody: what is no number counts as near."""
+    nothing = np.full((4, 128), np.nan, np.float32)
+    assert is_blind(pairs(nothing, nothing), EMPTY)
+    assert linked(pairs(nothing, nothing), THRESHOLD, EMPTY) == []
+    assert not is_blind(pairs(people(4), nothing), EMPTY)
+    assert len(linked(pairs(people(4), nothing), THRESHOLD, EMPTY)) == 4
+
+
+def test_one_original_without_numbers_does_not_blind_a_recogniser() -> None:
+    faces = people(3)
+    faces[1] = np.nan
+    assert linked(pairs(faces, people(3)), THRESHOLD, EMPTY) == [("photo1", "f0000")]
+    assert measure(pairs(faces, people(3)), "test", THRESHOLD, EMPTY).degenerate

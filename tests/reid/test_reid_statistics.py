@@ -4,8 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from photo_anonymizer.reid.statistics import clopper_pearson, is_degenerate, pairwise_distances, rank1, rate
+from photo_anonymizer.reid.statistics import (
+    chance_normalised,
+    clopper_pearson,
+    is_degenerate,
+    pairwise_distances,
+    rank1,
+    rate,
+    tar_at_far,
+)
 
 
 @pytest.mark.parametrize(
@@ -133,3 +143,61 @@ def test_a_broken_recogniser_is_told_apart_from_success() -> None:
     assert not is_degenerate(faces[:1])
     assert not is_degenerate(faces[:0])
     assert is_degenerate(np.full((1, 4), np.nan))
+
+
+# thresholds from the run's own strangers
+
+
+def test_acceptance_is_counted_at_the_threshold_that_lets_so_many_strangers_in() -> None:
+    strangers = np.arange(1, 1001) / 1000
+    found = tar_at_far([0.005, 0.01, 0.5], strangers, 0.01)
+    assert (strangers < found.threshold).mean() == 0.01
+    assert found.threshold == 0.011
+    assert (found.accepted.hits, found.accepted.n, found.strangers) == (2, 3, 1000)
+
+
+@given(
+    st.lists(st.floats(0, 2), min_size=1, max_size=300),
+    st.lists(st.floats(0, 2), max_size=30),
+    st.sampled_from([0.5, 0.1, 0.01]),
+)
+def test_never_more_strangers_are_accepted_than_allowed(strangers: list[float], own: list[float], far: float) -> None:
+    found = tar_at_far(own, strangers, far)
+    if found.threshold is None:
+        assert len(strangers) * far < 1
+        assert found.accepted.rate is None
+    else:
+        assert (np.array(strangers) < found.threshold).mean() <= far
+        assert found.accepted.hits == sum(distance < found.threshold for distance in own)
+
+
+def test_too_few_strangers_tell_no_threshold() -> None:
+    assert tar_at_far([0.1], np.ones(99), 0.01).threshold is None
+    assert tar_at_far([0.1], np.ones(100), 0.01).threshold == 1
+    assert tar_at_far([], [], 0.5).accepted.n == 0
+
+
+def test_a_distance_that_is_no_number_is_accepted_and_among_strangers_left_out() -> None:
+    found = tar_at_far([np.nan, 5.0], [np.nan, 1, 2, 3, 4], 0.25)
+    assert (found.accepted.hits, found.strangers, found.threshold) == (1, 4, 2)
+
+
+@pytest.mark.parametrize("far", [0, 1, -0.1, float("nan")])
+def test_a_false_accept_rate_that_is_none_is_refused(far: float) -> None:
+    with pytest.raises(ValueError, match="false accept rate"):
+        tar_at_far([0.1], [1.0], far)
+
+
+@pytest.mark.parametrize(
+    ("found", "chance", "normalised"), [(0.1, 0.1, 0), (1, 0.1, 1), (0.55, 0.1, 0.5), (0, 0.5, -1), (0.3, 0, 0.3)]
+)
+def test_a_rate_is_normalised_so_that_guessing_is_nothing_and_always_is_one(
+    found: float, chance: float, normalised: float
+) -> None:
+    assert chance_normalised(found, chance) == pytest.approx(normalised)
+
+
+@pytest.mark.parametrize(("found", "chance"), [(0.5, 1), (50, 0.1), (0.5, 50), (-0.1, 0.1)])
+def test_percentages_and_certain_guesses_are_not_normalised(found: float, chance: float) -> None:
+    with pytest.raises(ValueError, match="chance below 1"):
+        chance_normalised(found, chance)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 import os
 import shutil
@@ -24,12 +25,15 @@ from photo_anonymizer.runfolder import RunFolder
 from photo_anonymizer.stages import close_run, measure
 from photo_anonymizer.vault import Vault
 from pipeline_run import copy_of, rendered_and_attacked, small_config
+from recognisercases import cells, described
 
 
 @pytest.fixture(scope="module")
 def gated(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
     """A run that passed the gate and was not exported."""
-    run = rendered_and_attacked(small_config(tmp_path_factory.mktemp("export")))
+    folder = tmp_path_factory.mktemp("export")
+    own = described(folder, cells(), "mine", threshold=0.999)
+    run = rendered_and_attacked(small_config(folder, reid={"user_recognisers": str(own)}))
     measure(run)
     pass_gate(run)
     return run
@@ -115,7 +119,24 @@ def test_the_run_is_recorded_with_models_hashes_and_licences(release: Path) -> N
     evidence = json.loads((release / "data" / "qa.json").read_text())
     assert evidence["published"]["linked"] == {**evidence["published"]["linked"], "n": 2, "hits": 0}
     assert evidence["published"]["linked"]["high"] > 0.5  # two faces prove little, and it says so
-    assert evidence["published"]["rank1"]["chance"] == 0.5
+    assert evidence["published"]["by_recogniser"]["dlib_resnet"]["rank1"]["chance"] == 0.5
+
+
+def test_a_users_own_recogniser_is_recorded_with_hash_and_licence_and_no_path(release: Path) -> None:
+    about = json.loads((release / "data" / "run.json").read_text())
+    (own,) = [model for model in about["models"] if model["name"] == "user_onnx.mine"]
+    assert (own["package"], own["licence"]) == ("user's own", "MIT")
+    assert own["sha256"] == hashlib.sha256(cells()).hexdigest()
+    assert about["configuration"]["reid"]["user_recognisers"] == "user's own"
+    evidence = json.loads((release / "data" / "qa.json").read_text())
+    assert set(evidence["published"]["by_recogniser"]) == {"dlib_resnet", "user_onnx.mine"}
+    assert [item["recogniser"] for item in evidence["recognisers"]] == ["dlib_resnet", "user_onnx.mine"]
+
+
+def test_the_evidence_says_what_is_claimed(release: Path) -> None:
+    evidence = json.loads((release / "data" / "qa.json").read_text())
+    assert (evidence["schema"], evidence["claim"]) == (2, "observed")
+    assert evidence["claim_in_words"].startswith("Observed, not proven: 0 of 2 faces are linked to their original.")
 
 
 def test_the_order_of_the_tables_is_not_that_of_the_source(release: Path) -> None:

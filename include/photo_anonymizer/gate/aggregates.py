@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -12,18 +13,22 @@ from pydantic import BaseModel, ConfigDict
 from photo_anonymizer.config import ConsentConfig
 from photo_anonymizer.escalation import STAGE as MEASURE
 from photo_anonymizer.escalation import Measured, measure_and_escalate
+from photo_anonymizer.gate.standing import pooled
 from photo_anonymizer.imagefile import decode, sha256_of
 from photo_anonymizer.metadata import exiftool
 from photo_anonymizer.metadata.inspect import inspect
 from photo_anonymizer.model.face import Face
-from photo_anonymizer.model.measurement import Rate
 from photo_anonymizer.model.outside import UNCHANGED, change_outside
 from photo_anonymizer.model.patch import FACE_LAYER, Patch, compose, load_edits, load_patches
 from photo_anonymizer.model.pixels import Pixels
 from photo_anonymizer.model.record import PhotoRecord, Status
+from photo_anonymizer.reid.claims import upper_end
+from photo_anonymizer.reid.measure import Attack
 from photo_anonymizer.release.carried_over import CarriedOver
 from photo_anonymizer.runfolder import RunFolder
 from photo_anonymizer.vault import Vault
+
+_SMALL = 1e-9
 
 
 class Aggregates(BaseModel):
@@ -67,11 +72,23 @@ class Aggregates(BaseModel):
     second_reader_residue: int | None = None
     """Files in which it found anything besides the picture; ``None`` without a second reader."""
     recogniser_degenerate: bool
+    """Does no recogniser tell the originals apart?"""
     control_rate: float | None
-    """Share of the originals that the recogniser knows in the mirror; with those of photos that were taken over."""
+    """Share of the originals that a recogniser knows in the mirror, the highest of all that tell them apart; with those
+    of photos that were taken over."""
     linked_rate: float | None
+    """Share of the faces that at least one recogniser links."""
     rank1_low_excess: float | None
-    """Lower end of rank-1's interval minus chance."""
+    """Lower end of rank-1's interval minus chance, the highest of all recognisers."""
+    furthest: str = ""
+    """Whose that is."""
+    people: int | None = None
+    """People whom the measured faces show, as far as a recogniser tells them apart."""
+    linked_upper: float | None = None
+    """Upper end (one-sided, 95 %) of the share of people of whom a face is linked."""
+    rank1_upper_excess: float | None = None
+    """Upper end (one-sided, 95 %) of rank-1 minus chance, the highest of all recognisers, as if every person had one
+    face."""
 
     @property
     def to_publish(self) -> int:
@@ -151,10 +168,11 @@ def tally(
     taken = sum(record.status is Status.RELEASED for record in records)
     held = sum(record.status is Status.HELD for record in records)
     rejected = sum(record.status is Status.REJECTED for record in records)
-    attack = measured.after
-    excess = None
-    if attack.rank1.low is not None and attack.rank1.chance is not None:
-        excess = attack.rank1.low - attack.rank1.chance
+    attacks = measured.after
+    # What a broken recogniser says counts for nothing, unless there is no other.
+    seeing = [attack for attack in attacks.by_recogniser.values() if not attack.degenerate]
+    heard = seeing or list(attacks.by_recogniser.values())
+    by_person = attacks.linked_by_person
     return Aggregates(
         inputs=inputs,
         to_release=len(going),
@@ -172,7 +190,7 @@ def tally(
         faces_kept=sum(len(record.kept_faces) for record in going),
         faces_kept_wrongly=sum(not may_stay(face, consent) for record in going for face in record.kept_faces),
         faces_not_as_edited=sum(file.faces_not_as_edited for file in files),
-        faces_measured=attack.linked.n,
+        faces_measured=attacks.linked.n,
         photos_with_faces=measured.photos_with_faces,
         photos_measured=measured.photos_measured,
         files_missing=sum(file.missing for file in files),
@@ -181,11 +199,36 @@ def tally(
         metadata_residue=sum(file.residue for file in files),
         second_reader=second.reader,
         second_reader_residue=second.residue,
-        recogniser_degenerate=attack.degenerate,
-        control_rate=_pooled(attack.control, carried.controls),
-        linked_rate=attack.linked.rate,
-        rank1_low_excess=excess,
+        recogniser_degenerate=not seeing,
+        control_rate=_highest(pooled(attack.control, carried.controls.get(attack.recogniser, ())) for attack in heard),
+        linked_rate=attacks.linked.rate,
+        rank1_low_excess=_highest(_low_excess(attack) for attack in heard),
+        furthest=_furthest(heard),
+        people=by_person.people if by_person else None,
+        linked_upper=upper_end(by_person.hit.hits, by_person.people) if by_person and by_person.people else None,
+        rank1_upper_excess=_highest(_upper_excess(attack) for attack in heard),
     )
+
+
+def _highest(values: Iterable[float | None]) -> float | None:
+    return max((value for value in values if value is not None), default=None)
+
+
+def _low_excess(attack: Attack) -> float | None:
+    low, chance = attack.rank1.low, attack.rank1.chance
+    return None if low is None or chance is None else low - chance
+
+
+def _furthest(attacks: Sequence[Attack]) -> str:
+    excess = {attack.recogniser: found for attack in attacks if (found := _low_excess(attack)) is not None}
+    return max(excess, key=lambda name: excess[name], default="")
+
+
+def _upper_excess(attack: Attack) -> float | None:
+    rate, chance, by_person = attack.rank1.rate, attack.rank1.chance, attack.rank1_by_person
+    if rate is None or chance is None or by_person is None or not by_person.people:
+        return None
+    return upper_end(math.ceil(rate * by_person.people - _SMALL), by_person.people) - chance
 
 
 def may_stay(face: Face, consent: ConsentConfig) -> bool:
@@ -209,17 +252,6 @@ def second_look(run: RunFolder, records: list[PhotoRecord]) -> SecondLook:
         profiled = record.encoding is not None and bool(record.encoding.profile)
         residue += bool(exiftool.without_profile(kinds) if profiled else kinds)
     return SecondLook(tool.name, residue)
-
-
-def _pooled(control: Rate, earlier: Iterable[Rate]) -> float | None:
-    """Share of original faces that the recogniser knows, over the new ones and those of earlier versions.
-
-    With the same models and settings (else nothing is taken over) they are one sample. Alone, one odd face among three
-    new ones would stop a version of thousands.
-    """
-    rates = [control, *earlier]
-    faces = sum(rate.n for rate in rates)
-    return sum(rate.hits for rate in rates) / faces if control.n and faces else control.rate
 
 
 def edited_faces(run: RunFolder, record: PhotoRecord) -> set[str]:

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict
 
 from photo_anonymizer.config import ReidConfig
 from photo_anonymizer.gate.aggregates import Aggregates
+from photo_anonymizer.reid.claims import needed_n
 
 SUITE = "photo_release"
 NOT_NULL = "ExpectColumnValuesToNotBeNull"
@@ -51,16 +52,25 @@ class Verdict(BaseModel):
         ]
 
 
-def expectations(bounds: ReidConfig, second_reader: str = "auto") -> list[tuple[str, str, dict[str, Any], str]]:
-    """(Great Expectations class, column, arguments, meaning) of every expectation of the suite.
+Expected = tuple[str, str, dict[str, Any], str]
+"""Great Expectations class, column, arguments, meaning."""
+_OPTIONAL = frozenset({"second_reader_residue"})
+_FOR_PROOF = frozenset({"people", "linked_upper", "rank1_upper_excess"})
+"""Measures that only the claim 'proven' needs."""
+
+
+def expectations(bounds: ReidConfig, second_reader: str = "auto", row: Aggregates | None = None) -> list[Expected]:
+    """Every expectation of the suite.
 
     :param second_reader: the configuration's ``metadata.second_reader``.
+    :param row: what is judged, for sentences that name numbers of it.
     """
     bounded, equal = "ExpectColumnMaxToBeBetween", "ExpectColumnValuesToBeInSet"
-    never_null: list[tuple[str, str, dict[str, Any], str]] = [
+    optional = _OPTIONAL if bounds.claim == "proven" else _OPTIONAL | _FOR_PROOF
+    never_null: list[Expected] = [
         (NOT_NULL, column, {}, f"the measure {column} is missing")
         for column in Aggregates.model_fields
-        if column != "second_reader_residue"
+        if column not in optional
     ]
     zero = {
         "unaccounted": "inputs are not released + held + rejected: a photo got lost or was counted twice",
@@ -86,7 +96,7 @@ def expectations(bounds: ReidConfig, second_reader: str = "auto") -> list[tuple[
             equal,
             "recogniser_degenerate",
             {"value_set": [False]},
-            "the recogniser cannot tell the originals apart",
+            "no recogniser tells the originals apart, so that their failure proves nothing",
         ),
         (
             "ExpectColumnMinToBeBetween",
@@ -105,8 +115,8 @@ def expectations(bounds: ReidConfig, second_reader: str = "auto") -> list[tuple[
             "ExpectColumnMinToBeBetween",
             "control_rate",
             {"min_value": bounds.min_control_rate},
-            f"the recogniser knows less than {bounds.min_control_rate:.0%} of the original faces in the mirror, "
-            "so that its failure proves nothing",
+            f"no recogniser knows {bounds.min_control_rate:.0%} of the original faces in the mirror, "
+            "so that their failure proves nothing",
         ),
         (
             bounded,
@@ -118,12 +128,35 @@ def expectations(bounds: ReidConfig, second_reader: str = "auto") -> list[tuple[
             bounded,
             "rank1_low_excess",
             {"max_value": bounds.max_rank1_excess},
-            f"faces are found among all originals more than {bounds.max_rank1_excess:.1%} above chance",
+            f"faces are found among all originals more than {bounds.max_rank1_excess:.1%} above chance"
+            + (f" by {row.furthest}" if row and row.furthest else ""),
+        ),
+        *(_proof(bounds, row) if bounds.claim == "proven" else []),
+    ]
+
+
+def _proof(bounds: ReidConfig, row: Aggregates | None) -> list[Expected]:
+    """What the claim 'proven' asks for besides: the bounds hold for the upper ends of the intervals."""
+    here = f"; this run attacked faces of {row.people:,}" if row and row.people is not None else ""
+    return [
+        (
+            "ExpectColumnMaxToBeBetween",
+            "linked_upper",
+            {"max_value": bounds.max_linked_rate},
+            f"claim proven needs at least {needed_n(bounds.max_linked_rate):,} people without a linked face: only then "
+            f"does the 95 % interval end at {bounds.max_linked_rate * 100:g} % or below{here}",
+        ),
+        (
+            "ExpectColumnMaxToBeBetween",
+            "rank1_upper_excess",
+            {"max_value": bounds.max_rank1_excess},
+            "claim proven needs the 95 % interval of how often faces are found among all originals to end at most "
+            f"{bounds.max_rank1_excess:.1%} above chance: more people, or a stronger method",
         ),
     ]
 
 
-_MAY_BE_MISSING = frozenset({"control_rate", "linked_rate", "rank1_low_excess"})
+_MAY_BE_MISSING = frozenset({"control_rate", "linked_rate", "rank1_low_excess"}) | _FOR_PROOF
 """Without a face there is no rate; whether that may be is the configuration's choice."""
 
 
@@ -139,7 +172,7 @@ def judge(rows: list[Aggregates], bounds: ReidConfig, second_reader: str = "auto
     import great_expectations as gx
     import great_expectations.expectations as gxe
 
-    wanted = expectations(bounds, second_reader)
+    wanted = expectations(bounds, second_reader, rows[0] if rows else None)
     if rows and all(_nothing_new_to_attack(row, bounds) for row in rows):
         wanted = [item for item in wanted if item[1] not in _MAY_BE_MISSING]
     context = gx.get_context(mode="ephemeral")

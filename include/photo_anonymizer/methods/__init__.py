@@ -10,5 +10,6 @@ METHODS = Registry(
         "mask": "photo_anonymizer.methods.mask:Mask",
         "avatar": "photo_anonymizer.methods.avatar:Avatar",
         "synthetic": "photo_anonymizer.methods.synthetic:Synthetic",
+        "feature_preserving": "photo_anonymizer.methods.feature_preserving:FeaturePreserving",
     },
 )

@@ -43,7 +43,14 @@ def choose_method(config: RunConfig) -> MethodName:
 
 def ladder(config: RunConfig, method: MethodName) -> tuple[Step, ...]:
     """The rungs that a face of this run may take, weakest first; the first one is the configured method."""
-    makers = {"blur": _cells, "pixelate": _cells, "mask": _mask, "avatar": _avatar, "synthetic": _synthetic}
+    makers = {
+        "blur": _cells,
+        "pixelate": _cells,
+        "mask": _mask,
+        "avatar": _avatar,
+        "synthetic": _synthetic,
+        "feature_preserving": _feature_preserving,
+    }
     steps = makers[method](config, method)
     return tuple(replace(step, hair=config.region.hair) for step in steps)
 
@@ -89,6 +96,16 @@ def _synthetic(config: RunConfig, method: MethodName) -> tuple[Step, ...]:
     first = Step(method, parameters, scale, otherwise=otherwise)
     further = {**first.parameters, "strength": first.parameters["strength"] * 1.5}
     return first, Step(method, further, scale, otherwise=otherwise), _pixelated(config), _solid(scale * 1.3, LIGHT)
+
+
+def _feature_preserving(config: RunConfig, method: MethodName) -> tuple[Step, ...]:
+    """Half as strong again, then cells; what cannot be drawn well is blurred, as in :func:`_synthetic`."""
+    scale, otherwise = config.region.scale, _blurred(config)
+    strength = config.feature_preserving.strength
+    first, further = (
+        Step(method, {"strength": value}, scale, otherwise=otherwise) for value in (strength, 1.5 * strength)
+    )
+    return first, further, _pixelated(config), _solid(scale * 1.3, LIGHT)
 
 
 def _blurred(config: RunConfig) -> Step:

@@ -56,15 +56,22 @@ class Synthetic:
 
     def paint(self, subject: Subject, parameters: Parameters, rng: np.random.Generator) -> Painted:
         """See :class:`~photo_anonymizer.methods.protocol.Method`."""
-        _check(subject)
+        check(subject)
         if parameters.get("generator"):
             return _by_generator(subject, parameters, rng)
-        made = surrogate_for(subject, parameters, rng)
-        points = subject.pose.placed(moved(subject.pose.unplaced(subject.mesh.points.astype(np.float64)), made.moves))
-        box = _around(points, subject.region.box)
-        _check_place(subject, points)
-        face, alpha = _drawn(subject, made, points, in_front(subject.texture, plain_skin(subject)), box)
-        return _laid(subject, face, alpha, box, made.about, rng)
+        return replaced(subject, surrogate_for(subject, parameters, rng), rng)
+
+
+def replaced(subject: Subject, made: Surrogate, rng: np.random.Generator) -> Painted:
+    """The new face in the old one's place, pose and light, and in the colours, sharpness and grain around it.
+
+    :raises CannotPaintError: the mesh does not lie on the face.
+    """
+    points = subject.pose.placed(moved(subject.pose.unplaced(subject.mesh.points.astype(np.float64)), made.moves))
+    box = _around(points, subject.region.box)
+    _check_place(subject, points)
+    face, alpha = _drawn(subject, made, points, in_front(subject.texture, plain_skin(subject)), box)
+    return _laid(subject, face, alpha, box, made.about, rng)
 
 
 def _by_generator(subject: Subject, parameters: Parameters, rng: np.random.Generator) -> Painted:
@@ -96,7 +103,11 @@ def _laid(
     return _in_region(face, alpha, box, subject.region.box, about)
 
 
-def _check(subject: Subject) -> None:
+def check(subject: Subject) -> None:
+    """Can a face be drawn in this one's place?
+
+    :raises CannotPaintError: it cannot; the message says why.
+    """
     if not subject.mesh_is_usable:
         raise CannotPaintError("mesh_in_doubt")
     if subject.face.band == "doubt" and subject.face.box.height >= APPROXIMATE_BELOW_PX:
@@ -130,10 +141,11 @@ def _drawn(
     there = (points - (box.x0, box.y0, 0)) * factor
     seen = projection(there, canvas_box)
     canvas = seen.shown(_lit(made.albedo, points, subject))
-    tones = tones_of(_front(subject), made.iris)
-    draw_mouth(canvas, there[:, :2], own * scale, tones)
-    middles = irises(there, gaze(subject.rgb, subject.mesh.points))
-    draw_eyes(canvas, there[:, :2], middles, own * scale, tones, made.lashes)
+    if not made.has_eyes_and_mouth:
+        tones = tones_of(_front(subject), made.iris)
+        draw_mouth(canvas, there[:, :2], own * scale, tones)
+        middles = irises(there, gaze(subject.rgb, subject.mesh.points))
+        draw_eyes(canvas, there[:, :2], middles, own * scale, tones, made.lashes)
     if wears_glasses(subject.texture):
         draw_glasses(canvas, there[:, :2], own * scale, _front(subject))
     as_it_was = projection((subject.mesh.points - (box.x0, box.y0, 0)) * factor, canvas_box)

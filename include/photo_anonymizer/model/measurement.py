@@ -16,3 +16,36 @@ class Rate(BaseModel):
     low: float | None
     high: float | None
     chance: float | None = None
+
+
+class AtFar(BaseModel):
+    """How many pairs of one person a recogniser accepts where it accepts few strangers (TAR at a FAR).
+
+    The threshold is the run's own: at most the share ``far`` of its pairs of strangers is nearer. It and the rate are
+    None where there are too few pairs to tell that share.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    far: float
+    strangers: int
+    """Pairs of strangers that the threshold rests on."""
+    threshold: float | None
+    accepted: Rate
+    """Pairs of one person that are nearer than the threshold."""
+
+
+class ByPerson(BaseModel):
+    """A rate over faces, with a doubt that knows that one person's faces resemble each other."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    people: int
+    hit: Rate
+    """People of whom at least one face is hit."""
+    low: float | None
+    high: float | None
+    """95 % interval of the rate over faces, by drawing people anew."""
+    worst: Rate
+    """The faces of the person who is surely hit most often: whose own interval's lower end is the highest, so that one
+    hit on one face does not hide nine on ten."""

@@ -56,7 +56,7 @@ def align(rgb: NDArray[np.uint8], landmarks_px: ArrayLike, template: ArrayLike, 
     """
     matrix = similarity(landmarks_px, template)
     left, top, right, bottom = _needed(matrix, size_px, rgb.shape[1], rgb.shape[0])
-    crop = rgb[top:bottom, left:right]
+    crop = np.ascontiguousarray(rgb[top:bottom, left:right])
     matrix = _composed(matrix, np.array([1.0, 1.0]), np.array([left, top], np.float64))
     scale = math.hypot(matrix[0, 0], matrix[1, 0])
     if scale < 1:

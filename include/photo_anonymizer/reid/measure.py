@@ -2,19 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from photo_anonymizer.model.measurement import Rate
-from photo_anonymizer.reid.recognisers.protocol import Recogniser
-from photo_anonymizer.reid.stage import Embeddings, FacePairs
-from photo_anonymizer.reid.statistics import is_degenerate, rank1, rate
+from photo_anonymizer.model.measurement import AtFar, ByPerson, Rate
+from photo_anonymizer.reid.groups import MIN_FACES, ORDER, Key
+from photo_anonymizer.reid.people import by_person
+from photo_anonymizer.reid.ranking import ranks
+from photo_anonymizer.reid.recognisers.protocol import Embeddings, Recogniser
+from photo_anonymizer.reid.stage import FacePairs
+from photo_anonymizer.reid.statistics import chance_normalised, is_degenerate, rate, tar_at_far
 
 HISTOGRAM_EDGES = tuple(round(edge * 0.05, 2) for edge in range(41))
 """Euclidean distances 0 to 2 in steps of 0.05; what lies beyond is counted in the last bin."""
+FARS = (1e-2, 1e-3)
+"""False accept rates at which acceptance is given."""
+STRANGER_PAIRS = 100_000
+"""Pairs of strangers that are compared, at most."""
+_PAIRS_AT_ONCE = 10_000
+_UNKNOWN = -1
+
+Labels = Mapping[str, Mapping[Key, str]]
+"""Kind of group → (photo_id, face_id) → group; see :mod:`photo_anonymizer.reid.groups`."""
+People = Mapping[Key, int]
+"""(photo_id, face_id) → number of the person whom the face shows, from 0. Faces may be left out."""
+
+
+class Quality(BaseModel):
+    """How well a recogniser knows the run's own originals, by their mirror images."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    rank1: Rate
+    """Of all originals, the one that was mirrored is the nearest."""
+    at_far: tuple[AtFar, ...]
+
+
+class Group(BaseModel):
+    """One attack on the faces of one group."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    linked: Rate
+    rank1: Rate
+    control: Rate
 
 
 class Attack(BaseModel):
@@ -22,11 +56,13 @@ class Attack(BaseModel):
 
     ``verification``: a published face and its own original are called the same person (distance at or below the
     recogniser's threshold). ``linked``: of these, the ones that the recogniser finds nearer to the original than an
-    **empty picture** is. A recogniser gives an empty grey square an embedding too, and blurred, tiny and false faces
-    lie within its threshold of that; such a hit says that the original has little to recognise, not that anything of
-    it is left. ``control``: originals to which their own **mirror image** is linked by the same rule; a recogniser that
-    does not know a face in the mirror tests nothing. ``rank1``: of all originals of the run, its own is the nearest;
-    chance is 1 / n. ``degenerate``: the recogniser does not tell the originals apart.
+    **empty picture** is, cut off where the face is. A recogniser gives an empty grey square an embedding too, and
+    blurred, tiny and false faces lie within its threshold of that; such a hit says that the original has little to
+    recognise, not that anything of it is left. ``control``: originals to which their own **mirror image** is linked by
+    the same rule; a recogniser that does not know a face in the mirror tests nothing. ``rank1``, ``rank5``, ``rank10``:
+    of all originals of the run, its own is the nearest, or among so many nearest; chance is 1, 5, 10 / n.
+    ``rank1_normalised``: 0 where guessing is, 1 where every face is found. ``at_far``: accepted at thresholds that this
+    run's strangers give. ``degenerate``: the recogniser does not tell the originals apart.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -37,12 +73,32 @@ class Attack(BaseModel):
     linked: Rate
     control: Rate
     rank1: Rate
+    rank5: Rate
+    rank10: Rate
+    rank1_normalised: float | None
+    rank1_by_person: ByPerson | None
+    at_far: tuple[AtFar, ...]
+    quality: Quality
+    groups: dict[str, dict[str, Group]]
+    """Kind of group → group → figures; groups of few faces are left out."""
     degenerate: bool
     histogram_edges: tuple[float, ...] = HISTOGRAM_EDGES
     same_photo: tuple[int, ...]
     """Distances between a published face and its own original, counted by bin."""
     strangers: tuple[int, ...]
     """Distances between originals of different photos, counted by bin: what "not the same" looks like here."""
+
+
+class Attacks(BaseModel):
+    """What all recognisers found on one run."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    linked: Rate
+    """Faces that at least one recogniser links, of those that all of them attacked."""
+    linked_by_person: ByPerson | None
+    """The same by the people whom the faces show; ``None`` where no recogniser can tell them apart."""
+    by_recogniser: dict[str, Attack]
 
 
 def own_distances(pairs: FacePairs) -> NDArray[np.float64]:
@@ -66,13 +122,26 @@ def empty_embeddings(recogniser: Recogniser) -> Embeddings:
     return recogniser.embed(np.stack([np.full((side, side, 3), grey, np.uint8) for grey in EMPTY_GREYS]))
 
 
-def linked(pairs: FacePairs, threshold: float, empty: Embeddings) -> list[tuple[str, str]]:
+def linked(pairs: FacePairs, threshold: float, empty: Embeddings) -> list[Key]:
     """(photo_id, face_id) of the published faces that are verified and nearer to their original than an empty picture.
+
+    A recogniser that sees nothing at all (:func:`is_blind`) links nobody: its hits say as little as its misses.
 
     :param empty: float32 (k, D), of :func:`empty_embeddings`.
     """
-    found = _links(pairs.published, pairs.original, threshold, empty)
+    if is_blind(pairs, empty):
+        return []
+    found = _links(pairs, pairs.published, threshold, empty)
     return [key for key, hit in zip(pairs.keys, found, strict=True) if hit]
+
+
+def is_blind(pairs: FacePairs, empty: Embeddings) -> bool:
+    """Does the recogniser give no original a row of numbers, or all of them the same, or what an empty picture gets?
+
+    Of some originals without numbers it is not blind: such a face counts as linked.
+    """
+    seen = pairs.original[np.isfinite(pairs.original).all(axis=1)]
+    return not len(seen) or is_degenerate(seen) or is_degenerate(np.vstack([seen, empty[:1]]))
 
 
 def _verified(probes: Embeddings, originals: Embeddings, threshold: float) -> NDArray[np.bool_]:
@@ -80,35 +149,122 @@ def _verified(probes: Embeddings, originals: Embeddings, threshold: float) -> ND
     return np.asarray(~(_row_distances(probes, originals) > threshold))
 
 
-def _links(probes: Embeddings, originals: Embeddings, threshold: float, empty: Embeddings) -> NDArray[np.bool_]:
+def _links(pairs: FacePairs, probes: Embeddings, threshold: float, empty: Embeddings) -> NDArray[np.bool_]:
+    originals = pairs.original
     if not len(originals):
         return np.zeros(0, np.bool_)
     to_empty = np.linalg.norm(originals[:, np.newaxis].astype(np.float64) - empty[np.newaxis], axis=2).min(axis=1)
+    if pairs.blank is not None:
+        to_empty = np.fmin(to_empty, _row_distances(pairs.blank, originals))
     informative = ~(_row_distances(probes, originals) >= to_empty - EMPTY_TOLERANCE)
     return np.asarray(_verified(probes, originals, threshold) & informative)
 
 
-def measure(pairs: FacePairs, recogniser: str, threshold: float, empty: Embeddings) -> Attack:
-    """The attack's result over all faces of a run."""
+def measure(
+    pairs: FacePairs,
+    recogniser: str,
+    threshold: float,
+    empty: Embeddings,
+    people: People | None = None,
+    labels: Labels | None = None,
+) -> Attack:
+    """The attack's result over all faces of a run.
+
+    :param people: whom the faces show, as far as that is known.
+    :param labels: groups for which the figures are given as well.
+    """
     n = len(pairs.keys)
     broken = n > 0 and _proves_nothing(pairs, empty)
-    hits = 0 if n == 0 or broken else int(np.count_nonzero(rank1(pairs.published, pairs.original)))
+    links = set(linked(pairs, threshold, empty))
+    places = np.full(n, n + 1) if broken else _places(pairs.published, pairs.original)
+    mirrored = np.full(n, n + 1) if broken else _places(pairs.mirrored, pairs.original)
+    controls = _controls(pairs, threshold, empty)
+    own, others = own_distances(pairs), stranger_distances(pairs)
+    strangers = stranger_distances(pairs, people) if people else others
+    rank1 = _rank_rate(places, 1)
     return Attack(
         recogniser=recogniser,
         threshold=threshold,
         verification=rate(int(_verified(pairs.published, pairs.original, threshold).sum()), n),
-        linked=rate(len(linked(pairs, threshold, empty)), n),
-        control=rate(int(_controls(pairs, threshold, empty).sum()), n),
-        rank1=rate(hits, n, chance=1 / n if n else None),
+        linked=rate(len(links), n),
+        control=rate(int(controls.sum()), n),
+        rank1=rank1,
+        rank5=_rank_rate(places, 5),
+        rank10=_rank_rate(places, 10),
+        rank1_normalised=chance_normalised(rank1.rate or 0, 1 / n) if n > 1 and not broken else None,
+        rank1_by_person=_by_person(pairs.keys, places == 1, people),
+        at_far=tuple(tar_at_far(own, strangers, far) for far in FARS),
+        quality=Quality(
+            rank1=_rank_rate(mirrored, 1),
+            at_far=tuple(tar_at_far(_row_distances(pairs.mirrored, pairs.original), strangers, far) for far in FARS),
+        ),
+        groups=_groups(pairs.keys, np.array([key in links for key in pairs.keys], bool), places == 1, controls, labels),
         degenerate=broken,
-        same_photo=_histogram(own_distances(pairs)),
-        strangers=_histogram(stranger_distances(pairs)),
+        same_photo=_histogram(own),
+        strangers=_histogram(others),
     )
+
+
+def _places(probes: Embeddings, originals: Embeddings) -> NDArray[np.int64]:
+    """The place of each probe's own original among all, from 1; a probe without numbers is behind all."""
+    everybody = np.arange(len(originals))
+    known = np.isfinite(probes).all(axis=1)
+    places = np.full(len(originals), len(originals) + 1)
+    places[known] = ranks(probes[known], originals, everybody[known], everybody)
+    return places
+
+
+def _rank_rate(places: NDArray[np.int64], most: int) -> Rate:
+    """Of so many nearest originals one is the own."""
+    n = len(places)
+    return rate(int((places <= most).sum()), n, chance=min(1.0, most / n) if n else None)
+
+
+def _by_person(keys: Sequence[Key], hits: NDArray[np.bool_], people: People | None) -> ByPerson | None:
+    if people is None:
+        return None
+    known = [place for place, key in enumerate(keys) if key in people]
+    return by_person(hits[known], [people[keys[place]] for place in known])
+
+
+def linked_by_person(keys: Sequence[Key], links: set[Key], people: People | None) -> ByPerson | None:
+    """Links by the people whom the faces show, over the faces of whom that is known."""
+    return _by_person(keys, np.array([key in links for key in keys], bool), people)
+
+
+def _groups(
+    keys: Sequence[Key],
+    links: NDArray[np.bool_],
+    first: NDArray[np.bool_],
+    controls: NDArray[np.bool_],
+    labels: Labels | None,
+) -> dict[str, dict[str, Group]]:
+    groups: dict[str, dict[str, Group]] = {}
+    for kind, label_of in (labels or {}).items():
+        own = np.array([label_of.get(key, "") for key in keys])
+        counted = {label: int((own == label).sum()) for label in ORDER[kind]}
+        groups[kind] = {
+            label: Group(
+                linked=rate(int(links[own == label].sum()), n),
+                rank1=rate(int(first[own == label].sum()), n, chance=1 / len(keys)),
+                control=rate(int(controls[own == label].sum()), n),
+            )
+            for label, n in counted.items()
+            if n >= MIN_FACES
+        }
+    return groups
+
+
+def control_rate(pairs: FacePairs, threshold: float, empty: Embeddings) -> float:
+    """Share of the originals that are known in the mirror; 0 where there are none, or the recogniser is broken."""
+    if not pairs.keys or _proves_nothing(pairs, empty):
+        return 0.0
+    return float(_controls(pairs, threshold, empty).mean())
 
 
 def _controls(pairs: FacePairs, threshold: float, empty: Embeddings) -> NDArray[np.bool_]:
     """Which originals are known in the mirror? Here a distance that is no number counts as no."""
-    known = _links(pairs.mirrored, pairs.original, threshold, empty)
+    known = _links(pairs, pairs.mirrored, threshold, empty)
     return known & np.isfinite(_row_distances(pairs.mirrored, pairs.original))
 
 
@@ -119,18 +275,31 @@ def _proves_nothing(pairs: FacePairs, empty: Embeddings) -> bool:
     return is_degenerate(pairs.original) or is_degenerate(np.vstack([pairs.original, empty[:1]]))
 
 
-def stranger_distances(pairs: FacePairs, most: int = 20_000) -> NDArray[np.float64]:
-    """Distances between originals of different photos, at most ``most`` pairs, drawn the same way every time."""
+def stranger_distances(
+    pairs: FacePairs, people: People | None = None, most: int = STRANGER_PAIRS
+) -> NDArray[np.float64]:
+    """Distances between originals of different photos: of all pairs, or of about ``most`` that are drawn the same way
+    every time.
+
+    :param people: whom the faces show; with it only pairs of people who are known to be different.
+    """
     n = len(pairs.keys)
-    if n < 2:
-        return np.zeros(0)
-    rng = np.random.default_rng(0)
-    first, second = rng.integers(0, n, most), rng.integers(0, n, most)
-    photos = np.array([photo for photo, _ in pairs.keys])
+    if n * (n - 1) // 2 <= most:
+        first, second = np.triu_indices(n, 1)
+    else:
+        rng = np.random.default_rng(0)
+        first, second = rng.integers(0, n, most), rng.integers(0, n, most)
+    photos = np.array([photo for photo, _ in pairs.keys], str)
     different = photos[first] != photos[second]
-    return np.asarray(
-        np.linalg.norm(pairs.original[first[different]].astype(np.float64) - pairs.original[second[different]], axis=1)
-    )
+    if people:
+        shown = np.array([people.get(key, _UNKNOWN) for key in pairs.keys])
+        different &= (shown[first] != shown[second]) & (shown[first] != _UNKNOWN) & (shown[second] != _UNKNOWN)
+    first, second = first[different], second[different]
+    parts = [
+        _row_distances(pairs.original[first[start:end]], pairs.original[second[start:end]])
+        for start, end in ((start, start + _PAIRS_AT_ONCE) for start in range(0, len(first), _PAIRS_AT_ONCE))
+    ]
+    return np.concatenate(parts) if parts else np.zeros(0)
 
 
 def _histogram(distances: NDArray[np.float64] | Sequence[float]) -> tuple[int, ...]:

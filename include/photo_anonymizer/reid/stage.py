@@ -1,5 +1,5 @@
 """Embed: every anonymized face, in the originals and in the rendered files, cut out where the **original's** landmarks
-say. Faces that are kept are meant to be recognised; they are not attacked.
+say, by every recogniser. Faces that are kept are meant to be recognised; they are not attacked.
 
 A detector that no longer finds the anonymized face therefore cannot make the result look better than it is.
 Embeddings go to the vault and are deleted when the run was published or refused.
@@ -7,6 +7,7 @@ Embeddings go to the vault and are deleted when the run was published or refused
 
 from __future__ import annotations
 
+import math
 import shutil
 import time
 from collections.abc import Sequence
@@ -15,9 +16,9 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
-from photo_anonymizer import weights
+from photo_anonymizer.config import ReidConfig
+from photo_anonymizer.errors import ConfigError
 from photo_anonymizer.files import write_bytes
 from photo_anonymizer.imagefile import decode, sha256_of
 from photo_anonymizer.model.face import Face
@@ -26,13 +27,16 @@ from photo_anonymizer.model.record import PhotoRecord
 from photo_anonymizer.photostage import run_photo_stage
 from photo_anonymizer.reid.align import align
 from photo_anonymizer.reid.recognisers import RECOGNISERS
-from photo_anonymizer.reid.recognisers.protocol import Recogniser
+from photo_anonymizer.reid.recognisers.protocol import Embeddings, Recogniser
+from photo_anonymizer.reid.recognisers.user_onnx import UserOnnx
 from photo_anonymizer.runfolder import RunFolder, StageOutput
+from photo_anonymizer.skin_tone import face_angle_deg
 from photo_anonymizer.threads import threads_each
 from photo_anonymizer.vault import Vault
 
 STAGE = "embed_faces"
-Embeddings = NDArray[np.float32]
+SKIN_TONE = "skin_tone"
+"""Beside the recognisers' folders: no recogniser is called so."""
 
 # Where the five landmarks lie in a frontal face's box: used when a detector gives landmarks that cannot be aligned.
 _FRONTAL = ((0.30, 0.40), (0.70, 0.40), (0.50, 0.60), (0.35, 0.78), (0.65, 0.78))
@@ -46,19 +50,23 @@ class FacePairs:
     :param original: float32 (n, D).
     :param mirrored: float32 (n, D), the originals seen in a mirror: the same people, who must be recognised.
     :param published: float32 (n, D).
+    :param blank: float32 (n, D), of faces that the photo's edge cuts off: the published chip with nothing in it but its
+        mean colour and the same edge. Other rows are not numbers; ``None``: all are.
     """
 
     keys: tuple[tuple[str, str], ...]
     original: Embeddings
     mirrored: Embeddings
     published: Embeddings
+    blank: Embeddings | None = None
 
 
 def embed_faces(run: RunFolder, shard: str, previous: str) -> list[PhotoRecord]:
     """Embeds all anonymized faces of a shard into the vault."""
     config = run.config
-    folder = embeddings_folder(run)
-    recogniser = load_recogniser(config.reid.recogniser, threads_each(config.workers))
+    recognisers = recognisers_of(config.reid, threads_each(config.workers))
+    folders = {recogniser.name: embeddings_folder(run, recogniser.name) for recogniser in recognisers}
+    tones = embeddings_folder(run, SKIN_TONE)
     originals = {record.photo_id: record.file for record in run.records("strip_metadata", shard)}
 
     def work(record: PhotoRecord, _: StageOutput) -> PhotoRecord:
@@ -66,23 +74,36 @@ def embed_faces(run: RunFolder, shard: str, previous: str) -> list[PhotoRecord]:
         rendered = (run.path / record.file).read_bytes()
         faces = record.anonymized_faces
         if faces:
-            original = chips_of((run.path / originals[record.photo_id]).read_bytes(), faces, recogniser)
-            write_pairs(
-                folder,
-                record,
-                recogniser.embed(original),
-                recogniser.embed(original[:, :, ::-1]),
-                recogniser.embed(chips_of(rendered, faces, recogniser)),
-            )
+            before, after = decode((run.path / originals[record.photo_id]).read_bytes()), decode(rendered)
+            write_skin_tones(tones, record, [face_angle_deg(before, face.landmarks) for face in faces])
+            for recogniser in recognisers:
+                original = cut(before, faces, recogniser)
+                known = recogniser.embed(original), recogniser.embed(original[:, :, ::-1])
+                write_pairs(folders[recogniser.name], record, *known, *embed_published(after, faces, recogniser))
         return record.with_(attacked_sha256=sha256_of(rendered)).timed(attack=time.monotonic() - started)
 
     return run_photo_stage(run, STAGE, previous, shard, work)
 
 
-def chips_of(photo: bytes, faces: Sequence[Face], recogniser: Recogniser) -> Pixels:
-    """The given faces of a picture file's content as the recogniser wants them: uint8 (n, side, side, 3)."""
-    rgb = decode(photo)
+def cut(rgb: Pixels, faces: Sequence[Face], recogniser: Recogniser) -> Pixels:
+    """The given faces of a picture as the recogniser wants them: uint8 (n, side, side, 3)."""
     return np.stack([chip_of(rgb, face, recogniser) for face in faces])
+
+
+def embed_published(rgb: Pixels, faces: Sequence[Face], recogniser: Recogniser) -> tuple[Embeddings, Embeddings]:
+    """Embeddings of the faces of a rendered picture, and of what :class:`FacePairs` calls blank, row by row.
+
+    Black beyond the edge is in the original's chip too, and a recogniser may know a face by that alone.
+    """
+    chips = cut(rgb, faces, recogniser)
+    inside = cut(np.broadcast_to(np.uint8(255), rgb.shape), faces, recogniser)
+    published = recogniser.embed(chips)
+    blank = np.full_like(published, np.nan)
+    if (at_edge := inside.min(axis=(1, 2, 3)) < 255).any():
+        share = inside[at_edge] / 255.0
+        colour = chips[at_edge].sum(axis=(1, 2), keepdims=True) / np.maximum(share.sum(axis=(1, 2), keepdims=True), 1)
+        blank[at_edge] = recogniser.embed(np.clip(np.rint(colour * share), 0, 255).astype(np.uint8))
+    return published, blank
 
 
 def chip_of(rgb: Pixels, face: Face, recogniser: Recogniser) -> Pixels:
@@ -102,18 +123,38 @@ def _frontal(face: Face) -> list[tuple[float, float]]:
 
 @cache
 def load_recogniser(name: str, threads: int) -> Recogniser:
-    """A recogniser, loaded once a process."""
-    recogniser: Recogniser = RECOGNISERS.load(name)(weights.onnx_path_of(name), threads)
+    """A registered recogniser, loaded once a process.
+
+    :raises ConfigError: there is none of that name.
+    :raises ModelError: its model is missing or altered.
+    """
+    recogniser: Recogniser = RECOGNISERS.load(name).load(threads)
     return recogniser
+
+
+@cache
+def recognisers_of(config: ReidConfig, threads: int) -> tuple[Recogniser, ...]:
+    """The recognisers that attack, the user's own last; loaded once a process.
+
+    :raises ConfigError: an unknown name, a description that is not usable, or two of one name.
+    :raises ModelError: a model is missing, altered or cannot be loaded.
+    """
+    registered = [load_recogniser(name, threads) for name in config.recogniser_names]
+    own = [UserOnnx(path, threads) for path in config.user_recogniser_files]
+    recognisers = (*registered, *own)
+    names = [recogniser.name for recogniser in recognisers]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise ConfigError(f"reid.user_recognisers: {', '.join(twice)} is there twice; give each its own name")
+    return recognisers
 
 
 # embeddings in the vault
 
 
-def embeddings_folder(run: RunFolder) -> Path:
-    """Where this run's embeddings lie until it ends."""
-    folder = Vault.of(run.config).private_folder(run.path.name) / "embeddings"
-    folder.mkdir(mode=0o700, exist_ok=True)
+def embeddings_folder(run: RunFolder, name: str) -> Path:
+    """Where this run's embeddings by one recogniser lie until it ends."""
+    folder = Vault.of(run.config).private_folder(run.path.name) / "embeddings" / name
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     return folder
 
 
@@ -123,11 +164,28 @@ def remove_embeddings(run: RunFolder) -> None:
 
 
 def write_pairs(
-    folder: Path, record: PhotoRecord, original: Embeddings, mirrored: Embeddings, published: Embeddings
+    folder: Path,
+    record: PhotoRecord,
+    original: Embeddings,
+    mirrored: Embeddings,
+    published: Embeddings,
+    blank: Embeddings,
 ) -> None:
     """Keeps the embeddings of one photo's anonymized faces, in their order."""
-    rows = np.stack([original, mirrored, published]).astype("<f4")
+    rows = np.stack([original, mirrored, published, blank]).astype("<f4")
     write_bytes(folder / f"{record.photo_id}.f32", rows.tobytes())
+
+
+def write_skin_tones(folder: Path, record: PhotoRecord, angles_deg: Sequence[float]) -> None:
+    """Keeps how light the skin of one photo's anonymized faces is in the original, in their order."""
+    write_bytes(folder / f"{record.photo_id}.f32", np.array(angles_deg, "<f4").tobytes())
+
+
+def read_skin_tones(folder: Path, record: PhotoRecord) -> list[float]:
+    """Typology angles in degrees of a photo's anonymized faces; not a number where none was kept."""
+    path, faces = folder / f"{record.photo_id}.f32", len(record.anonymized_faces)
+    known = np.frombuffer(path.read_bytes(), "<f4").tolist() if path.is_file() else []
+    return known if len(known) == faces else [math.nan] * faces
 
 
 def read_pairs(folder: Path, records: Sequence[PhotoRecord]) -> FacePairs:
@@ -137,10 +195,10 @@ def read_pairs(folder: Path, records: Sequence[PhotoRecord]) -> FacePairs:
     for record in records:
         path, faces = folder / f"{record.photo_id}.f32", record.anonymized_faces
         if faces and path.is_file():
-            blocks.append(np.frombuffer(path.read_bytes(), "<f4").reshape(3, len(faces), -1))
+            blocks.append(np.frombuffer(path.read_bytes(), "<f4").reshape(4, len(faces), -1))
             keys.extend((record.photo_id, face.face_id) for face in faces)
     if not blocks:
         empty = np.zeros((0, 0), np.float32)
         return FacePairs((), empty, empty, empty)
     rows = np.concatenate(blocks, axis=1)
-    return FacePairs(tuple(keys), rows[0], rows[1], rows[2])
+    return FacePairs(tuple(keys), rows[0], rows[1], rows[2], rows[3])

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from photo_anonymizer.model.measurement import Rate
+from photo_anonymizer.model.measurement import AtFar, Rate
+from photo_anonymizer.reid.ranking import BLOCK, ranks
 
-_BLOCK = 1024
-_TIE = 1e-12
-"""Squared distances that differ by less than this part of the squared lengths are a tie (float64's limit)."""
 _SAME = 1e-6
 """Embeddings at a smaller distance are the same."""
+_SMALL = 1e-9
 
 Embeddings = NDArray[np.float64]
 
@@ -50,7 +50,7 @@ def rate(hits: int, n: int, chance: float | None = None) -> Rate:
     return Rate(hits=hits, n=n, rate=hits / n, low=low, high=high, chance=chance)
 
 
-def pairwise_distances(a: ArrayLike, b: ArrayLike, block: int = _BLOCK) -> Iterator[tuple[int, Embeddings]]:
+def pairwise_distances(a: ArrayLike, b: ArrayLike, block: int = BLOCK) -> Iterator[tuple[int, Embeddings]]:
     """Euclidean distances of every row of ``a`` (N, D) to every row of ``b`` (M, D).
 
     :param block: rows of ``a`` at a time; the memory needed is about 16 * block * M bytes.
@@ -65,27 +65,53 @@ def pairwise_distances(a: ArrayLike, b: ArrayLike, block: int = _BLOCK) -> Itera
     return _distance_blocks(probes, gallery, block)
 
 
-def rank1(probes: ArrayLike, gallery: ArrayLike, block: int = _BLOCK) -> NDArray[np.bool_]:
-    """For each i: is ``gallery[i]`` nearer to ``probes[i]`` than every other row of ``gallery``?
-
-    Every pair is compared. A tie is not a hit, because the attacker could not tell the two entries apart. So
-    a recogniser that gives everybody the same embedding has no hits, which is no success of an
-    anonymization: ask ``is_degenerate`` first. With one row every probe hits, as does chance.
+def rank1(probes: ArrayLike, gallery: ArrayLike, block: int = BLOCK) -> NDArray[np.bool_]:
+    """For each i: is ``gallery[i]`` nearer to ``probes[i]`` than every other row of ``gallery``? See :func:`ranks`.
 
     :raises ValueError: the shapes differ, or a number is NaN or infinite.
     """
-    left, right = _matrix(probes), _matrix(gallery)
+    left, right = np.asarray(probes), np.asarray(gallery)
     if left.shape != right.shape:
         raise ValueError(f"want one gallery row a probe, got shapes {left.shape} and {right.shape}")
-    if not (np.isfinite(left).all() and np.isfinite(right).all()):
-        raise ValueError("the embeddings contain NaN or infinity: the recogniser is broken")
-    hits = np.zeros(len(left), np.bool_)
-    for start, squared, lengths in _squared_blocks(left, right, block):
-        rows = np.arange(len(squared))
-        own = squared[rows, start + rows].copy()
-        squared[rows, start + rows] = np.inf
-        hits[start : start + len(squared)] = own + _TIE * lengths < squared.min(axis=1)
-    return hits
+    everybody = np.arange(len(left))
+    return np.asarray(ranks(left, right, everybody, everybody, block) == 1)
+
+
+def tar_at_far(own: ArrayLike, strangers: ArrayLike, far: float) -> AtFar:
+    """The share of ``own`` that is accepted where at most the share ``far`` of ``strangers`` is.
+
+    Accepted is what is nearer than the threshold. A distance between a person and themselves that is no number counts
+    as accepted, one between strangers is left out. Strangers who are one person after all make the threshold too
+    strict, and the rate too low.
+
+    :param own: distances (n,) between two pictures of one person.
+    :param strangers: distances (m,) between pictures of two people; fewer than 1 / ``far`` tell nothing.
+    :param far: false accept rate, above 0 and below 1.
+    :raises ValueError: ``far`` is something else.
+    """
+    if not 0 < far < 1:
+        raise ValueError(f"a false accept rate lies between 0 and 1, got {far}")
+    mine, others = np.asarray(own, np.float64), np.asarray(strangers, np.float64)
+    others = others[np.isfinite(others)]
+    allowed = math.floor(far * len(others) + _SMALL)
+    if allowed < 1:
+        unknown = Rate(hits=0, n=len(mine), rate=None, low=None, high=None)
+        return AtFar(far=far, strangers=len(others), threshold=None, accepted=unknown)
+    threshold = float(np.partition(others, allowed)[allowed])
+    accepted = int((~(mine >= threshold)).sum())
+    return AtFar(far=far, strangers=len(others), threshold=threshold, accepted=rate(accepted, len(mine)))
+
+
+def chance_normalised(rate: float, chance: float) -> float:
+    """How much of the way from guessing (0) to always right (1) a rate goes; below 0 it is worse than guessing.
+
+    :param rate: 0 to 1.
+    :param chance: the rate that guessing would reach, 0 to 1, not 1.
+    :raises ValueError: one of them is something else.
+    """
+    if not (0 <= rate <= 1 and 0 <= chance < 1):
+        raise ValueError(f"want a rate from 0 to 1 and a chance below 1, got {rate} and {chance}")
+    return (rate - chance) / (1 - chance)
 
 
 def is_degenerate(embeddings: ArrayLike) -> bool:

@@ -106,15 +106,25 @@ class CarriedOver:
         }
 
     @property
-    def controls(self) -> list[Rate]:
-        """How well the recogniser knew the originals, in each version whose photos are taken over."""
-        return [Rate.model_validate(attack["control"]) for attack in self._attacks().values()]
+    def controls(self) -> dict[str, list[Rate]]:
+        """How well each recogniser knew the originals, in each version whose photos are taken over."""
+        known: dict[str, list[Rate]] = {}
+        for attacks in self._attacks().values():
+            for recogniser, attack in attacks["by_recogniser"].items():
+                known.setdefault(recogniser, []).append(Rate.model_validate(attack["control"]))
+        return known
 
     def _attacks(self) -> dict[str, dict[str, Any]]:
-        """The headlines of the attacks of those versions, and of those that these had taken over already."""
+        """Version → headlines of its attacks, of those versions and of those that these had taken over already."""
         found: dict[str, dict[str, Any]] = {}
         for version in {version.name: version for version in self.sources.values()}.values():
             evidence = read_json(version.data / "qa.json")
             found.update(evidence.get("carried_over", {}).get("attacks", {}))
-            found[version.name] = {name: evidence["published"][name] for name in _HEADLINES}
+            found[version.name] = {
+                "linked": evidence["published"]["linked"],
+                "by_recogniser": {
+                    recogniser: {name: attack[name] for name in _HEADLINES}
+                    for recogniser, attack in evidence["published"]["by_recogniser"].items()
+                },
+            }
         return dict(sorted(found.items()))

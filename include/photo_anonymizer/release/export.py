@@ -23,6 +23,7 @@ from photo_anonymizer.escalation import Measured, measure_and_escalate
 from photo_anonymizer.files import published_folder, write_json
 from photo_anonymizer.gate.aggregates import Aggregates, final_records
 from photo_anonymizer.gate.stage import result as gate_result
+from photo_anonymizer.gate.standing import standings
 from photo_anonymizer.gate.suite import Verdict
 from photo_anonymizer.imagefile import sha256_of
 from photo_anonymizer.ingest.stage import summary as ingest_summary
@@ -30,6 +31,7 @@ from photo_anonymizer.model.patch import FACE_LAYER, load_edits
 from photo_anonymizer.model.record import PhotoRecord
 from photo_anonymizer.provenance import software
 from photo_anonymizer.published import dataset_folder, find_version, manifest_sha256, next_version, sweep, versions
+from photo_anonymizer.reid.claims import claim_in_words
 from photo_anonymizer.release import audit, tables
 from photo_anonymizer.release.carried_over import CarriedOver
 from photo_anonymizer.release.changed import changed_evidence
@@ -132,7 +134,7 @@ def _build(
         (folder / "audit.jsonl").write_text(audit.dump(entries), encoding="utf-8")
         about = _about(config, token, target.name, aggregates, kept, audit.head_of(entries))
         evidence = {
-            **_evidence(measured, aggregates, verdict, config),
+            **_evidence(measured, aggregates, verdict, config, carried),
             "kept_faces": {**kept, "rule": consent.rule(config)},
             "detection": detection_evidence(config.detection, going),
             "carried_over": carried.evidence,
@@ -291,12 +293,18 @@ def _about(
     }
 
 
-def _evidence(measured: Measured, aggregates: Aggregates, verdict: Verdict, config: RunConfig) -> dict[str, Any]:
+def _evidence(
+    measured: Measured, aggregates: Aggregates, verdict: Verdict, config: RunConfig, carried: CarriedOver
+) -> dict[str, Any]:
+    after = measured.after
+    standing = standings(after, carried.controls, config.reid.min_control_rate)
     return {
-        "schema": 1,
-        "claim": "observed",
+        "schema": 2,
+        "claim": config.reid.claim,
+        "claim_in_words": claim_in_words(config.reid.claim, after.linked, after.linked_by_person),
         "attack": "A0: clear originals against published files, same photos, aligned by the originals' landmarks",
         "aggregates": aggregates.model_dump(mode="json"),
+        "recognisers": [item.model_dump(mode="json") for item in standing],
         "before_escalation": measured.before.model_dump(mode="json"),
         "published": measured.after.model_dump(mode="json"),
         "escalation": {
@@ -307,6 +315,7 @@ def _evidence(measured: Measured, aggregates: Aggregates, verdict: Verdict, conf
         "bounds": {
             "max_linked_rate": config.reid.max_linked_rate,
             "max_rank1_excess": config.reid.max_rank1_excess,
+            "min_control_rate": config.reid.min_control_rate,
         },
         "gate": verdict.model_dump(mode="json"),
     }

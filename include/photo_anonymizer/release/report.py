@@ -6,7 +6,6 @@ It is made from numbers and from published files alone: no original is within it
 from __future__ import annotations
 
 import base64
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,9 +19,11 @@ from markupsafe import Markup
 from photo_anonymizer.detection.reliability import ReliabilityBin, reliability_svg
 from photo_anonymizer.imagefile import load
 from photo_anonymizer.model.face import Doubt
-from photo_anonymizer.model.measurement import Rate
+from photo_anonymizer.model.measurement import ByPerson, Rate
 from photo_anonymizer.model.pixels import Alpha, Pixels
 from photo_anonymizer.model.record import Reason
+from photo_anonymizer.reid.claims import needed_n, shows_at_most
+from photo_anonymizer.release.attacks_shown import group_rows, leading, outcome, overall, panels
 from photo_anonymizer.release.changed import changed_words
 
 NAME = "report.html"
@@ -60,8 +61,6 @@ _NAMES = {"jpeg": "JPEG", "png": "PNG", "webp": "WebP", "tiff": "TIFF", "avif": 
 _THUMBNAIL_PX = 260
 _JPEG_QUALITY = 78
 _SHORT_ID = 8
-_ONE_TAIL = 0.025
-"""Half of the doubt that a two-sided 95 % interval leaves."""
 
 
 def write_report(
@@ -81,17 +80,22 @@ def write_report(
     :param contact_sheet_photos: published photos to show, at most.
     :raises PhotoError: a published file cannot be decoded.
     """
-    published, before = reading(evidence["published"]), reading(evidence["before_escalation"])
+    shown = panels(evidence)
+    lead = leading(shown)
     html = (
         _environment()
         .get_template("report.html.j2")
         .render(
             about=about,
             evidence=evidence,
-            published=published,
-            before=before,
-            outcome=outcome(published),
-            shape=histogram(evidence["published"]),
+            panels=shown,
+            published=lead.published,
+            before=lead.before,
+            match=overall(evidence, "published", shown),
+            match_before=overall(evidence, "before_escalation", shown),
+            by_person=_by_person(evidence["published"]["linked_by_person"]),
+            outcome=outcome(evidence, shown),
+            groups=group_rows(evidence),
             reasons=reason_rows(reasons),
             checks=check_rows(evidence),
             doubts=doubt_rows(evidence["detection"]["reasons"]),
@@ -107,6 +111,10 @@ def write_report(
     (folder / NAME).write_text(html, encoding="utf-8")
 
 
+def _by_person(found: Mapping[str, Any] | None) -> ByPerson | None:
+    return ByPerson.model_validate(found) if found else None
+
+
 def _environment() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
@@ -116,7 +124,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters.update(
-        percent=percent, interval=interval, hits=hits, number=number, plural=plural, needed=faces_needed
+        percent=percent, interval=interval, hits=hits, number=number, plural=plural, needed=needed_n, proves=proves
     )
     return environment
 
@@ -164,75 +172,9 @@ def plural(count: int, word: str) -> str:
     return f"{count:,}\u00a0{word}{'' if count == 1 else 's'}"
 
 
-def faces_needed(bound: float) -> int:
-    """Faces without a single match after which the 95 % interval (two-sided) ends below ``bound``.
-
-    0 of n has the upper end 1 - 0.025^(1/n), which is about 3.7 / n (the rule of three, 3 / n, is one-sided).
-    """
-    return math.ceil(math.log(_ONE_TAIL) / math.log1p(-bound))
-
-
-# what was measured
-
-
-@dataclass(frozen=True)
-class Reading:
-    """One attack as the report shows it. A broken recogniser's rates are none at all."""
-
-    recogniser: str
-    threshold: float
-    faces: int
-    verification: Rate
-    """Within the threshold of their own original."""
-    linked: Rate
-    """Of these, nearer to it than an empty picture is."""
-    control: Rate
-    """Originals that the recogniser knows in the mirror."""
-    rank1: Rate
-    degenerate: bool
-    strangers_within: float | None
-    """Share of pairs of different photos' originals that the recogniser takes for the same person."""
-
-    @property
-    def no_better_than_empty(self) -> int:
-        """Faces within the threshold of an original to which an empty picture is as near."""
-        return self.verification.hits - self.linked.hits
-
-    @property
-    def above_chance(self) -> bool:
-        """Does the whole interval of rank-1 lie above guessing?"""
-        low, chance = self.rank1.low, self.rank1.chance
-        return low is not None and chance is not None and low > chance
-
-
-def reading(attack: Mapping[str, Any]) -> Reading:
-    """What the report says about one attack."""
-    broken = bool(attack["degenerate"])
-
-    def rate(name: str) -> Rate:
-        found = Rate.model_validate(attack[name])
-        return Rate(hits=0, n=found.n, rate=None, low=None, high=None, chance=found.chance) if broken else found
-
-    return Reading(
-        recogniser=attack["recogniser"],
-        threshold=attack["threshold"],
-        faces=int(attack["linked"]["n"]),
-        verification=rate("verification"),
-        linked=rate("linked"),
-        control=rate("control"),
-        rank1=rate("rank1"),
-        degenerate=broken,
-        strangers_within=None if broken else share_within(attack, attack["strangers"]),
-    )
-
-
-def outcome(published: Reading) -> str:
-    """``nothing`` was attacked, the recogniser is ``broken``, faces are ``clear``, or some ``linked``."""
-    if published.degenerate:
-        return "broken"
-    if published.linked.rate is None:
-        return "nothing"
-    return "linked" if published.linked.hits else "clear"
+def proves(rate: Rate) -> str:
+    """``0 of 20 proves only less than 14 %`` (one-sided, 95 %)."""
+    return shows_at_most(rate.hits, rate.n).replace(" %", "\u00a0%")
 
 
 # tables
@@ -315,7 +257,7 @@ def _measures(aggregates: Mapping[str, Any]) -> dict[str, Any]:
 def _measured(column: str, value: Any) -> str:
     if value is None:
         return NOT_MEASURED
-    if column in ("linked_rate", "rank1_low_excess"):
+    if column in ("linked_rate", "rank1_low_excess", "linked_upper", "rank1_upper_excess"):
         return percent(value).replace("-", "−")
     return number(value)
 
@@ -349,109 +291,6 @@ def settings(configuration: Mapping[str, Any]) -> list[tuple[str, list[tuple[str
         if isinstance(section, Mapping)
     ]
     return [("run", plain), *sections]
-
-
-# histogram
-
-
-@dataclass(frozen=True)
-class Plot:
-    """Size of the drawing and the frame that the bars stand in, in SVG units."""
-
-    width: int = 720
-    height: int = 330
-    left: int = 58
-    right: int = 704
-    top: int = 58
-    bottom: int = 276
-
-
-PLOT = Plot()
-
-
-@dataclass(frozen=True)
-class Tick:
-    """A mark on an axis."""
-
-    at: float
-    label: str
-
-
-@dataclass(frozen=True)
-class Histogram:
-    """Distances as an SVG needs them: shares of each group by bin."""
-
-    bars: tuple[tuple[float, float, float, float], ...]
-    """(x, y, width, height) of each bar of published faces against their own originals."""
-    outline: str
-    """Path of originals against originals of other photos; empty when there is no such pair."""
-    x_ticks: tuple[Tick, ...]
-    y_ticks: tuple[Tick, ...]
-    threshold_x: float
-    faces: int
-    plot: Plot = PLOT
-
-
-def histogram(attack: Mapping[str, Any]) -> Histogram | None:
-    """The drawing of one attack's distances, or ``None`` when nothing was measured."""
-    own, others = _shares(attack["same_photo"]), _shares(attack["strangers"])
-    if not any(own):
-        return None
-    edges = attack["histogram_edges"]
-    end = _end(edges, own, others, attack["threshold"])
-    top, y_ticks = _y_axis(max(*own, *others))
-
-    def across(distance: float) -> float:
-        return round(PLOT.left + (PLOT.right - PLOT.left) * distance / end, 2)
-
-    def up(share: float) -> float:
-        return round(PLOT.bottom - (PLOT.bottom - PLOT.top) * share / top, 2)
-
-    left, right = [across(edge) for edge in edges[:-1]], [across(edge) for edge in edges[1:]]
-    return Histogram(
-        bars=tuple(
-            (x0, up(share), round(x1 - x0, 2), round(PLOT.bottom - up(share), 2))
-            for x0, x1, share in zip(left, right, own, strict=True)
-            if share
-        ),
-        outline=_outline(left, right, [up(share) for share in others]) if any(others) else "",
-        x_ticks=tuple(Tick(across(step / 5), f"{step / 5:.1f}") for step in range(round(end * 5) + 1)),
-        y_ticks=tuple(Tick(up(share), f"{share * 100:.0f}") for share in y_ticks),
-        threshold_x=across(attack["threshold"]),
-        faces=sum(attack["same_photo"]),
-    )
-
-
-def _shares(counts: Sequence[int]) -> list[float]:
-    total = sum(counts)
-    return [count / total if total else 0.0 for count in counts]
-
-
-def _end(edges: Sequence[float], own: Sequence[float], others: Sequence[float], threshold: float) -> float:
-    """Where the distance axis ends: behind the last bar and the threshold, on a multiple of 0.2."""
-    used = [edge for edge, a, b in zip(edges[1:], own, others, strict=True) if a or b]
-    return min(float(edges[-1]), math.ceil(max(*used, threshold + 0.4, 1.0) * 5 - 1e-9) / 5)
-
-
-def _y_axis(most: float) -> tuple[float, list[float]]:
-    """The axis' end and its marks: at most five steps."""
-    step = next(step for step in (0.01, 0.02, 0.05, 0.1, 0.2, 0.25) if most <= step * 5 - 1e-9 or step == 0.25)
-    steps = math.ceil(most / step - 1e-9)
-    return steps * step, [place * step for place in range(steps + 1)]
-
-
-def _outline(left: Sequence[float], right: Sequence[float], heights: Sequence[float]) -> str:
-    used = [place for place, height in enumerate(heights) if height < PLOT.bottom]
-    first, last = used[0], used[-1]
-    steps = [f"V{heights[place]}H{right[place]}" for place in range(first, last + 1)]
-    return f"M{left[first]} {PLOT.bottom}{''.join(steps)}V{PLOT.bottom}"
-
-
-def share_within(attack: Mapping[str, Any], counts: Sequence[int]) -> float | None:
-    """Share of the counted distances in bins up to the threshold; ``None`` when nothing was counted."""
-    ends = attack["histogram_edges"][1:]
-    within = sum(count for end, count in zip(ends, counts, strict=True) if end <= attack["threshold"] + 1e-9)
-    return within / sum(counts) if sum(counts) else None
 
 
 # contact sheet

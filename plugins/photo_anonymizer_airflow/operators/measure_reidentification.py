@@ -19,7 +19,7 @@ class MeasureReidentificationOperator(RunOperator):
 
         measured = measure(self.run)
         return {
-            "faces": measured.after.verification.n,
+            "faces": measured.after.linked.n,
             "escalated": measured.faces_escalated,
             "photos_held": measured.photos_held,
         }

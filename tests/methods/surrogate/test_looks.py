@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from photo_anonymizer.mesh.topology import LEFT_BROW, OUTER_LIPS, RIGHT_BROW, texture_points
-from photo_anonymizer.methods.surrogate.looks import Hints, drawn_look, hints_of, traits_of, typology_angle_deg
+from photo_anonymizer.methods.surrogate.looks import Hints, drawn_look, hints_of, traits_of
 
 SKIN = (200, 160, 140)
 
@@ -55,8 +55,3 @@ def test_light_eyes_are_drawn_in_light_faces_only(skin: float, blue: bool) -> No
     rng = np.random.default_rng(0)
     irises = [drawn_look(Hints(), skin, rng).iris for _ in range(200)]
     assert any(iris[2] > iris[0] for iris in irises) == blue
-
-
-@pytest.mark.parametrize(("colour", "least", "most"), [((245, 220, 205), 41, 90), ((90, 60, 45), -90, 10)])
-def test_the_typology_angle_tells_light_skin_from_dark(colour: tuple[int, int, int], least: int, most: int) -> None:
-    assert least < typology_angle_deg(np.array(colour, float)) < most

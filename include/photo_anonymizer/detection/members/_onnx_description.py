@@ -13,10 +13,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from photo_anonymizer.config import read_config_file
 from photo_anonymizer.errors import ConfigError
 from photo_anonymizer.modelfile import ModelFile
+from photo_anonymizer.users_onnx import Colour, Layout, Three
 
 Side = Annotated[int, Field(ge=16, le=8192)]
 Column = Annotated[int, Field(ge=0, le=10_000)]
-Three = tuple[float, float, float]
 
 
 class _Part(BaseModel):
@@ -31,8 +31,8 @@ class Input(_Part):
         None, description="Width and height (pixels); empty: any size, then the long side is detection.long_side_px."
     )
     multiple_of: int = Field(32, ge=1, le=256, description="Without 'size': sides are filled up to a multiple of it.")
-    layout: Literal["nchw", "nhwc"] = "nchw"
-    colour: Literal["rgb", "bgr"] = "rgb"
+    layout: Layout = "nchw"
+    colour: Colour = "rgb"
     mean: Three = Field((0.0, 0.0, 0.0), description="Taken from every channel (0–255), in the order of 'colour'.")
     scale: Three = Field((1.0, 1.0, 1.0), description="Then every channel is multiplied by this.")
     fit: Literal["centre", "top_left", "stretch"] = Field(

@@ -29,17 +29,13 @@ from photo_anonymizer.detection.members._scaled import best, moved, parts, resiz
 from photo_anonymizer.detection.protocol import Detection
 from photo_anonymizer.detection.retinaface import stretched
 from photo_anonymizer.detection.rows import landmarks_of
-from photo_anonymizer.errors import ConfigError, ModelError
+from photo_anonymizer.errors import ConfigError
 from photo_anonymizer.model.geometry import Box
 from photo_anonymizer.model.pixels import Pixels
+from photo_anonymizer.users_onnx import input_of, session_of, tensor_of
 
 Floats = NDArray[np.float64]
 Outputs = Mapping[str, NDArray[Any]]
-_TYPES: dict[str, type[np.generic]] = {
-    "tensor(float)": np.float32,
-    "tensor(float16)": np.float16,
-    "tensor(uint8)": np.uint8,
-}
 _LOGIT_LIMIT = 80.0
 
 
@@ -68,8 +64,9 @@ class UserOnnx:
         self._described = read_description(description or Path(str(config.user_model)).expanduser())
         self.name = f"user_onnx.{self._described.name}"
         self._config, self._effort = config, effort_of(config)
-        self._session = _session(self._described.read(f"the user's detector {self._described.name!r}"), threads)
-        self._input_name, self._type = _input_of(self._session, self._described.input)
+        model = self._described.read(f"the user's detector {self._described.name!r}")
+        self._session = session_of(model, threads, "a user's detector")
+        self._input_name, self._type = input_of(self._session, self._described.input.name, "the user's detector")
         _check_outputs(self._session, self._described.heads)
         try:
             self._look(np.zeros((64, 64, 3), np.uint8))
@@ -122,10 +119,7 @@ def canvas(rgb: Pixels, given: Input, effort: Effort) -> Canvas:
 
 def tensor(rgb: Pixels, given: Input, kind: type[np.generic]) -> NDArray[Any]:
     """The network's input, a batch of one: (value − mean) · scale in the described colour order and layout."""
-    picture = rgb if given.colour == "rgb" else rgb[..., ::-1]
-    values = (picture.astype(np.float32) - np.array(given.mean, np.float32)) * np.array(given.scale, np.float32)
-    values = values if given.layout == "nhwc" else values.transpose(2, 0, 1)
-    return np.ascontiguousarray(values[np.newaxis].astype(kind))
+    return tensor_of(rgb[np.newaxis], given.colour, given.mean, given.scale, given.layout, kind)
 
 
 def decoded(head: Head, outputs: Outputs, size_wh: tuple[int, int], lowest: float) -> list[Detection]:
@@ -205,31 +199,6 @@ def _centres(grid: Grid, size_wh: tuple[int, int]) -> Floats:
     y, x = np.mgrid[0:rows, 0:columns]
     cells = np.stack([x, y], axis=-1).reshape(-1, 2)
     return np.repeat((cells + grid.offset) * grid.stride, grid.per_cell, axis=0)
-
-
-def _session(model: bytes, threads: int) -> Any:
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    try:
-        return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-    except Exception:  # noqa: BLE001 - its errors have no common class, and their words may hold the path
-        raise ModelError("the file of a user's detector is no ONNX model that ONNX Runtime can load") from None
-
-
-def _input_of(session: Any, given: Input) -> tuple[str, type[np.generic]]:
-    """Name and type of the network's input.
-
-    :raises ConfigError: there is none of that name, or its values have another type.
-    """
-    inputs = {item.name: item.type for item in session.get_inputs()}
-    name = given.name or next(iter(inputs))
-    if name not in inputs or len(inputs) > 1:
-        raise ConfigError(f"the user's detector must have one input {name!r}; it has: {', '.join(inputs)}")
-    if inputs[name] not in _TYPES:
-        raise ConfigError(f"the input of the user's detector must take one of: {', '.join(_TYPES)}")
-    return name, _TYPES[inputs[name]]
 
 
 def _check_outputs(session: Any, heads: tuple[Head, ...]) -> None:

@@ -7,7 +7,6 @@ are shared by a large part of all faces.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 
 from photo_anonymizer.mesh.texture import Texture
 from photo_anonymizer.mesh.topology import LEFT_BROW, OUTER_LIPS, RIGHT_BROW, texture_points
+from photo_anonymizer.skin_tone import typology_angle_deg
 
 Step = int
 """0, 1 or 2: little, some, much."""
@@ -86,13 +86,6 @@ def traits_of(texture: Texture) -> NDArray[np.float64]:
     fine = np.abs(grey - cv2.GaussianBlur(grey, (0, 0), 3))
     lines = float(mean_inside(fine[..., np.newaxis], _FOREHEAD)[0]) / bright
     return np.array([typology_angle_deg(skin), jaw, redness, brows, lines])
-
-
-def typology_angle_deg(colour: NDArray[np.floating]) -> float:
-    """Individual typology angle of a colour, (3,), 0 to 255 sRGB: arctan((L* - 50) / b*)."""
-    pixel = np.asarray(colour, np.float32).reshape(1, 1, 3) / np.float32(255)
-    light, _, yellow = cv2.cvtColor(np.clip(pixel, 0, 1), cv2.COLOR_RGB2LAB)[0, 0].tolist()
-    return math.degrees(math.atan2(light - 50, max(yellow, 1e-3)))
 
 
 def hints_of(traits: NDArray[np.floating]) -> Hints:

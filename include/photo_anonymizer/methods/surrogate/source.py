@@ -34,6 +34,7 @@ class Surrogate:
     :param iris: (3,), 0 to 255.
     :param lashes: 0 to 1.
     :param about: what the records say of it.
+    :param has_eyes_and_mouth: does the albedo show them, so that none are drawn?
     """
 
     albedo: Texture
@@ -41,6 +42,7 @@ class Surrogate:
     iris: NDArray[np.float64]
     lashes: float
     about: dict[str, Any] = field(default_factory=dict)
+    has_eyes_and_mouth: bool = False
 
 
 def surrogate_for(subject: Subject, parameters: Parameters, rng: np.random.Generator) -> Surrogate:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from photo_anonymizer import weights
 from photo_anonymizer.errors import ModelError
 from photo_anonymizer.reid.recognisers.protocol import check_chips
 
@@ -66,6 +67,14 @@ class DlibResnet:
         if [(end.name, end.shape[1:]) for end in (*session.get_inputs(), *session.get_outputs())] != want:
             raise ModelError(f"{onnx_path} is not dlib's recogniser; delete it and it is built again")
         self._session = session
+
+    @classmethod
+    def load(cls, threads: int) -> DlibResnet:
+        """The registered model.
+
+        :raises ModelError: as :meth:`__init__`, or its source is missing or altered.
+        """
+        return cls(weights.onnx_path_of(cls.name), threads)
 
     def embed(self, chips: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Embeddings (N, 128) of chips (N, 150, 150, 3), RGB.

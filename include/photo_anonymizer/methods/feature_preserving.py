@@ -1,0 +1,94 @@
+"""Feature-preserving: the person's own face with what makes it theirs moved, reshaped and smoothed.
+
+Pose, gaze, expression and light stay, and so do hair, ears and neck. What changes: where eyes, brows, nose and
+mouth are and how large, each forced away from where it was within what adults differ by; marks, freckles and scars are
+smoothed away; skin and brows give way to drawn ones. ``strength`` scales all of it, and the gate may raise it.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from photo_anonymizer.mesh.texture import Texture, texture_of
+from photo_anonymizer.mesh.topology import (
+    INNER_LIPS,
+    LEFT_BROW,
+    LEFT_EYE,
+    OUTER_LIPS,
+    RIGHT_BROW,
+    RIGHT_EYE,
+    texture_points,
+)
+from photo_anonymizer.methods.protocol import Painted, Parameters
+from photo_anonymizer.methods.subject import TEXTURE_PX, Subject
+from photo_anonymizer.methods.surrogate.albedo import painted, plain_skin_is_one
+from photo_anonymizer.methods.surrogate.curves import closed_curve, filled
+from photo_anonymizer.methods.surrogate.looks import drawn_look, hints_of, traits_of
+from photo_anonymizer.methods.surrogate.shape import drawn_moves
+from photo_anonymizer.methods.surrogate.source import LARGE_FROM_PX_A_CM, LARGE_PX, SMALL_PX, Surrogate
+from photo_anonymizer.methods.synthetic import check, plain_skin, replaced
+
+SKIN_SHARE, BROW_SHARE, LIP_SHARE = 0.92, 0.92, 0.5
+"""How much of skin, brows and lips is drawn at strength 1; of eyes and of an open mouth nothing is."""
+FURTHER = 2.0
+"""How much further features move than those of a drawn face: here eyes and mouth stay the person's own."""
+MARKS_PX, MARKS_CONTRAST = 9, 0.12
+"""Size of the neighbourhood, in px of the small texture, and contrast, relative to the skin, of what counts as a mark
+on the skin and is smoothed away; features have more."""
+
+Plane = NDArray[np.float32]
+
+
+class FeaturePreserving:
+    """The person's own face with other proportions and another skin.
+
+    Parameters: ``strength``, 0 to 2: 0 leaves features where they are, 1 moves them as far as adults differ.
+    """
+
+    name = "feature_preserving"
+
+    def paint(self, subject: Subject, parameters: Parameters, rng: np.random.Generator) -> Painted:
+        """See :class:`~photo_anonymizer.methods.protocol.Method`."""
+        check(subject)
+        strength = float(parameters["strength"])
+        side_px = LARGE_PX if subject.pose.scale > LARGE_FROM_PX_A_CM else SMALL_PX
+        look = drawn_look(hints_of(traits_of(subject.texture)), float(subject.light.mean.mean()), rng)
+        moves = drawn_moves(rng, FURTHER * strength)
+        own, share = own_albedo(subject, side_px), _shares(side_px, min(strength, 1.0))[..., np.newaxis]
+        albedo = own + share * (painted(look, side_px, rng) - own)
+        made = Surrogate(albedo.astype(np.float32), moves, look.iris, look.lashes, has_eyes_and_mouth=True)
+        return replaced(subject, made, rng)
+
+
+def own_albedo(subject: Subject, side_px: int) -> Texture:
+    """The face's own colours without light and without marks: float32 (side_px, side_px, 3), 1 is plain skin.
+
+    Smoothed by a bilateral filter (Tomasi & Manduchi, ICCV 1998), which takes out what is small and faint.
+    """
+    texture = subject.texture if side_px == TEXTURE_PX else texture_of(subject.rgb, subject.mesh.points, side_px)
+    plain = cv2.resize(plain_skin(subject), (side_px, side_px), interpolation=cv2.INTER_LINEAR)
+    albedo = np.clip(plain_skin_is_one(texture / np.maximum(plain, 4)), 0.03, 1.8).astype(np.float32)
+    size = MARKS_PX * side_px // TEXTURE_PX
+    return np.asarray(cv2.bilateralFilter(albedo, size, MARKS_CONTRAST, size / 2))
+
+
+@lru_cache(maxsize=8)
+def _shares(side_px: int, strength: float) -> Plane:
+    """How much of every place is drawn: float32 (side_px, side_px), 0 to 1."""
+    skin = np.full((side_px, side_px), SKIN_SHARE, np.float32)
+    for loops, share, grow in (
+        ((LEFT_BROW, RIGHT_BROW), BROW_SHARE, 0.02),
+        ((OUTER_LIPS,), LIP_SHARE, 0.01),
+        ((LEFT_EYE, RIGHT_EYE), 0.0, 0.02),
+        ((INNER_LIPS,), 0.0, 0.008),
+    ):
+        for loop in loops:
+            inside = filled((side_px, side_px), closed_curve(texture_points()[list(loop)] * side_px))
+            width = max(3, 2 * round(grow * side_px) + 1)
+            inside = cv2.GaussianBlur(cv2.dilate(inside, np.ones((width, width))), (0, 0), 0.008 * side_px)
+            skin += inside * (share - skin)
+    return np.asarray(skin * strength, np.float32)

@@ -1,0 +1,119 @@
+"""The person's own face, made another one's."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from photo_anonymizer.config import load_config
+from photo_anonymizer.mesh.topology import CHIN, LEFT_EYE, RIGHT_EYE
+from photo_anonymizer.methods.feature_preserving import FeaturePreserving, own_albedo
+from photo_anonymizer.methods.ladder import ladder
+from photo_anonymizer.methods.protocol import CannotPaintError, Painted
+from photo_anonymizer.methods.stage import patch_of
+from photo_anonymizer.methods.subject import Subject
+from photo_anonymizer.model.patch import FACE_LAYER, Patch, compose
+from photo_anonymizer.model.pixels import Pixels
+from subjects import skin_photo, subject
+
+
+def paint(someone: Subject, strength: float = 1.0, seed: int = 0) -> Painted:
+    return FeaturePreserving().paint(someone, {"strength": strength}, np.random.default_rng(seed))
+
+
+def shown(someone: Subject, painted: Painted) -> Pixels:
+    patch = Patch(someone.region.box, painted.pixels, painted.alpha, FACE_LAYER, "test")
+    return compose(someone.rgb, [patch])
+
+
+def drawn_face(height_px: int = 220) -> Subject:
+    """Skin with dark, round eyes."""
+    someone = subject(height_px)
+    photo = someone.rgb.copy()
+    for loop in (LEFT_EYE, RIGHT_EYE):
+        x, y = someone.mesh.points[list(loop), :2].mean(axis=0).astype(int)
+        cv2.circle(photo, (int(x), int(y)), max(2, height_px // 40), (30, 25, 20), -1)
+    return subject(height_px, photo=photo)
+
+
+def moved_by(someone: Subject, strength: float) -> float:
+    """How far the left eye's darkest place goes, in px."""
+    before, after = someone.rgb, shown(someone, paint(someone, strength))
+    x, y = someone.mesh.points[list(LEFT_EYE), :2].mean(axis=0).astype(int)
+    window = slice(y - 25, y + 26), slice(x - 25, x + 26)
+
+    def darkest(rgb: Pixels) -> np.ndarray:
+        grey = cv2.GaussianBlur(rgb[window].mean(axis=2), (0, 0), 2)
+        return np.array(np.unravel_index(np.argmin(grey), grey.shape))
+
+    return float(np.linalg.norm(darkest(after) - darkest(before)))
+
+
+def test_features_move_and_the_further_the_stronger() -> None:
+    someone = drawn_face()
+    assert moved_by(someone, 0.0) <= 1.5
+    assert moved_by(someone, 1.0) > 3
+
+
+def test_the_person_s_own_eyes_stay_to_be_seen() -> None:
+    someone = drawn_face()
+    result = shown(someone, paint(someone))
+    x, y = someone.mesh.points[list(LEFT_EYE), :2].mean(axis=0).astype(int)
+    assert result[y - 20 : y + 21, x - 20 : x + 21].mean(axis=2).min() < 80
+
+
+def test_marks_on_the_skin_are_smoothed_away() -> None:
+    """Freckles a tenth darker than the skin leave less than half of their contrast."""
+    someone = subject(200)
+    photo = cv2.GaussianBlur(someone.rgb, (0, 0), 4)
+    plain = subject(200, photo=photo.copy())
+    for x, y in someone.mesh.points[[50, 280, 205, 425, 101], :2].astype(int):
+        cv2.circle(photo, (int(x), int(y)), 1, (photo[y, x] * 0.9).astype(int).tolist(), -1)
+    marked = subject(200, photo=photo)
+    before = np.abs(marked.texture - plain.texture).max() / plain.texture.mean()
+    after = np.abs(own_albedo(marked, 256) - own_albedo(plain, 256)).max()
+    assert before > 0.04
+    assert after < before / 2
+
+
+def test_the_outline_and_what_is_around_it_stay() -> None:
+    someone = drawn_face()
+    result = shown(someone, paint(someone))
+    y = int(someone.mesh.points[CHIN, 1])
+    assert np.array_equal(result[y + 6 :], someone.rgb[y + 6 :])
+
+
+def test_the_same_chance_makes_the_same_face_and_another_another() -> None:
+    someone = drawn_face()
+    assert np.array_equal(paint(someone, seed=1).pixels, paint(drawn_face(), seed=1).pixels)
+    assert np.abs(paint(someone, seed=1).pixels.astype(int) - paint(someone, seed=2).pixels).mean() > 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [({"logit": -2}, "mesh_in_doubt"), ({"yaw": 1.0}, "profile_view")],
+)
+def test_what_it_cannot_do_is_left_to_another_method(changes: dict[str, float], reason: str) -> None:
+    with pytest.raises(CannotPaintError, match=reason):
+        paint(subject(200, **changes))
+
+
+@pytest.mark.parametrize("height_px", [4, 4000])
+def test_extreme_sizes_have_a_defined_result(height_px: int) -> None:
+    assert paint(subject(height_px)).alpha.max() > 0
+
+
+@pytest.mark.parametrize("centre", [(10.0, 220.0), (430.0, 220.0), (220.0, 5.0), (220.0, 436.0)])
+def test_a_face_that_the_photo_cuts_has_a_defined_result(centre: tuple[float, float]) -> None:
+    someone = subject(200, photo=skin_photo(440), centre=centre)
+    step = ladder(load_config({"source": "-"}), "feature_preserving")[0]
+    patch = patch_of(someone.rgb, someone.face, step, 0.08, np.random.default_rng(0))
+    assert patch is not None
+    assert (patch.region.x1, patch.region.y1) <= (440, 440)
+
+
+def test_the_gate_can_raise_the_strength() -> None:
+    first, further, *_ = ladder(load_config({"source": "-"}), "feature_preserving")
+    assert further.parameters["strength"] > first.parameters["strength"] == 1.0
+    assert first.otherwise is not None

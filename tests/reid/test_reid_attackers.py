@@ -1,0 +1,123 @@
+"""Several recognisers attack together: every link counts, whoever finds it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from faces import face
+from photo_anonymizer.model.record import PhotoRecord
+from photo_anonymizer.reid.attackers import Attacker, attack_all, linked_by_any
+from photo_anonymizer.reid.measure import empty_embeddings
+from photo_anonymizer.reid.recognisers.eigenfaces import MIN_FACES, Eigenfaces
+from photo_anonymizer.reid.stage import write_pairs
+
+RNG = np.random.default_rng(11)
+N, NUMBERS = 40, 64
+PHOTOS = [
+    PhotoRecord(photo_id=f"p{number:02d}", source_uri=f"file:///{number}.jpg", faces=(face(0, 0, 60, 80),))
+    for number in range(N)
+]
+
+
+class Fake:
+    """A recogniser whose rows are given by the test; an empty picture is nothing to it."""
+
+    threshold = 0.6
+    chip_size_px = 8
+    template = np.zeros((5, 2))
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def embed(self, chips: np.ndarray) -> np.ndarray:
+        return np.zeros((len(chips), NUMBERS), np.float32)
+
+
+def strangers(n: int = N) -> np.ndarray:
+    rows = RNG.normal(size=(n, NUMBERS)).astype(np.float32)
+    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+
+def attacker(
+    folder: Path, name: str, clear: tuple[int, ...] = (), *, knows: bool = True, original: np.ndarray | None = None
+) -> Attacker:
+    """One that finds the faces of these photos as they were, and all others changed.
+
+    :param knows: it knows the originals in the mirror.
+    """
+    place = folder / name
+    place.mkdir()
+    original = strangers() if original is None else original
+    published, mirrored = strangers(), original if knows else strangers()
+    published[list(clear)] = original[list(clear)]
+    missing = np.full((1, NUMBERS), np.nan, np.float32)
+    for row, record in enumerate(PHOTOS):
+        write_pairs(place, record, original[row : row + 1], mirrored[row : row + 1], published[row : row + 1], missing)
+    return Attacker.of(Fake(name), place, PHOTOS)
+
+
+def test_a_face_is_linked_when_any_recogniser_links_it(tmp_path: Path) -> None:
+    both = [attacker(tmp_path, "one", (1, 2)), attacker(tmp_path, "two", (2, 3))]
+    assert linked_by_any(both, PHOTOS) == {("p01", "f0000"), ("p02", "f0000"), ("p03", "f0000")}
+    found = attack_all(both, PHOTOS, {})
+    assert (found.linked.hits, found.linked.n) == (3, N)
+    assert {name: attack.linked.hits for name, attack in found.by_recogniser.items()} == {"one": 2, "two": 2}
+
+
+def test_a_link_counts_also_of_one_that_knows_too_few_originals(tmp_path: Path) -> None:
+    weak = attacker(tmp_path, "weak", (5,), knows=False)
+    assert linked_by_any([attacker(tmp_path, "good"), weak], PHOTOS) == {("p05", "f0000")}
+
+
+@pytest.mark.parametrize("rows", [np.nan, 1.0], ids=["no numbers", "everybody the same"])
+def test_one_that_sees_nothing_is_not_listened_to(tmp_path: Path, rows: float) -> None:
+    blind = attacker(tmp_path, "blind", (1, 2, 3), original=np.full((N, NUMBERS), rows, np.float32))
+    found = attack_all([attacker(tmp_path, "good", (7,)), blind], PHOTOS, {})
+    assert found.linked.hits == 1
+    assert found.by_recogniser["blind"].degenerate
+    assert not found.by_recogniser["good"].degenerate
+
+
+def test_a_face_counts_as_attacked_only_when_every_recogniser_attacked_it(tmp_path: Path) -> None:
+    both = [attacker(tmp_path, "one"), attacker(tmp_path, "two")]
+    (both[1].folder / "p00.f32").unlink()
+    assert attack_all(both, PHOTOS, {}).linked.n == N - 1
+
+
+def test_only_the_photos_that_are_asked_for_are_judged(tmp_path: Path) -> None:
+    one = attacker(tmp_path, "one", (1, 30))
+    assert attack_all([one], PHOTOS[:10], {}).linked.hits == 1
+    assert attack_all([one], [], {}).linked.n == 0
+
+
+def test_people_are_told_apart_by_the_one_that_knows_most_originals(tmp_path: Path) -> None:
+    people = np.repeat(strangers(N // 4), 4, axis=0)
+    good = attacker(tmp_path, "good", (0, 1), original=people)
+    weak = attacker(tmp_path, "weak", knows=False)
+    by_person = attack_all([weak, good], PHOTOS, {}).linked_by_person
+    assert by_person is not None
+    assert (by_person.people, by_person.hit.hits) == (N // 4, 1)
+    assert (by_person.worst.hits, by_person.worst.n) == (2, 4)
+
+
+def test_where_none_knows_the_originals_people_are_not_counted(tmp_path: Path) -> None:
+    assert attack_all([attacker(tmp_path, "weak", knows=False)], PHOTOS, {}).linked_by_person is None
+
+
+def test_one_that_learns_learns_from_all_originals_and_judges_few_alike(tmp_path: Path) -> None:
+    """What it links does not depend on which photos are still to be released."""
+    eigenfaces = Eigenfaces()
+    shape = (MIN_FACES, int(eigenfaces.embed(np.zeros((1, 32, 32, 3), np.uint8)).shape[1]))
+    original = RNG.normal(size=shape).astype(np.float32)
+    records = [PHOTOS[0].with_(photo_id=f"e{number:03d}") for number in range(MIN_FACES)]
+    for row, record in enumerate(records):
+        rows = original[row : row + 1]
+        write_pairs(tmp_path, record, rows, rows, rows if row < 3 else -rows, np.full_like(rows, np.nan))
+    learned = Attacker.of(eigenfaces, tmp_path, records)
+    assert learned.linked(records) == [(f"e{number:03d}", "f0000") for number in range(3)]
+    assert learned.linked(records[:1]) == [("e000", "f0000")]
+    np.testing.assert_array_equal(learned.pairs(records[:1]).original, learned.pairs(records).original[:1])
+    assert learned.empty.shape == (len(empty_embeddings(eigenfaces)), 40)
