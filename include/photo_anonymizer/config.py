@@ -240,7 +240,7 @@ class RegionConfig(_Section):
 
 
 class _CellsConfig(_Section):
-    cells: int = Field(2, ge=1, le=8, description="Cells across the face that survive. More show more of the face.")
+    cells: int = Field(1, ge=1, le=8, description="Cells across the face that survive. More show more of the face.")
     levels: int = Field(8, ge=2, le=64, description="Grey levels that a cell's brightness is rounded to.")
     noise: float = Field(
         32,

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from faces import face, noise_picture
 from photo_anonymizer.config import BlurConfig, PixelateConfig
 from photo_anonymizer.methods.cells import SHARED_NOISE, noisy_cells
+from photo_anonymizer.methods.pixelate import TILE_NOISE, TILES, _tiles
 from photo_anonymizer.methods.region import Region, region_of
 from photo_anonymizer.model.pixels import Pixels
 
@@ -128,4 +129,14 @@ def test_the_photo_is_only_read() -> None:
 def test_the_defaults_are_those_that_were_measured(settings_of) -> None:
     """docs/methods.md gives the figures for these; others need new ones."""
     found = settings_of()
-    assert (found.cells, found.levels, found.noise, found.surroundings) == (2, 8, 32, 0.5)
+    assert (found.cells, found.levels, found.noise, found.surroundings) == (1, 8, 32, 0.5)
+
+
+def test_the_tiles_of_a_mosaic_are_its_cells_and_chance() -> None:
+    cell_colours = np.array([[[60, 50, 40], [200, 190, 180]]], np.uint8)
+    plain = _tiles(cell_colours, {"levels": 8, "noise": 0}, np.random.default_rng(0))
+    np.testing.assert_array_equal(plain, np.repeat(np.repeat(cell_colours, TILES, axis=0), TILES, axis=1))
+    many = np.full((40, 40, 3), 128, np.uint8)
+    noisy = _tiles(many, {"levels": 64, "noise": 20}, np.random.default_rng(0)).astype(float)
+    assert (noisy[..., 0] - 128).std() == pytest.approx(20 * TILE_NOISE, rel=0.1)
+    assert np.ptp(noisy, axis=2).max() == 0  # lighter and darker, no other colour

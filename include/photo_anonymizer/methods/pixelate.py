@@ -7,12 +7,20 @@ import numpy as np
 from photo_anonymizer.methods.cells import cell_edges, noisy_cells
 from photo_anonymizer.methods.protocol import Painted, Parameters
 from photo_anonymizer.methods.subject import Subject
+from photo_anonymizer.model.pixels import Pixels
+
+TILES = 2
+"""Tiles along a cell's side."""
+TILE_NOISE = 0.75
+"""Standard deviation, in those of a cell's noise, by which the tiles of a cell differ."""
 
 
 class Pixelate:
-    """Few cells of one colour each; see :mod:`photo_anonymizer.methods.cells` for why this cannot be undone.
+    """A mosaic of few noisy cells; see :mod:`photo_anonymizer.methods.cells` for why this cannot be undone.
 
-    The cells are sized by the face, never by the pixel: a mosaic of fixed cell size hardly touches a large face.
+    The cells are sized by the face, never by the pixel: a mosaic of fixed cell size hardly touches a large face. Each is
+    cut into tiles that are lighter or darker by chance, for the eye: so few cells do not look like a mosaic. Tiles hold
+    their cell and noise, nothing of the face that the cell does not hold.
 
     Parameters: ``cells`` across the face, ``levels`` of brightness, ``noise`` (standard deviation, 0–255),
     ``surroundings`` (their share, 0–1).
@@ -23,8 +31,15 @@ class Pixelate:
     def paint(self, subject: Subject, parameters: Parameters, rng: np.random.Generator) -> Painted:
         """See :class:`~photo_anonymizer.methods.protocol.Method`."""
         region = subject.region
-        cells = noisy_cells(subject.rgb, region, parameters, rng)
-        rows, columns = cells.shape[:2]
-        heights = np.diff(cell_edges(region.box.height, rows))
-        widths = np.diff(cell_edges(region.box.width, columns))
-        return Painted(np.repeat(np.repeat(cells, heights, axis=0), widths, axis=1), region.alpha)
+        tiles = _tiles(noisy_cells(subject.rgb, region, parameters, rng), parameters, rng)
+        heights = np.diff(cell_edges(region.box.height, len(tiles)))
+        widths = np.diff(cell_edges(region.box.width, tiles.shape[1]))
+        return Painted(np.repeat(np.repeat(tiles, heights, axis=0), widths, axis=1), region.alpha)
+
+
+def _tiles(cells: Pixels, parameters: Parameters, rng: np.random.Generator) -> Pixels:
+    """Cells cut into tiles, each some levels lighter or darker: uint8 (rows * TILES, columns * TILES, 3)."""
+    step = 255 / (parameters["levels"] - 1)
+    tiles = np.repeat(np.repeat(cells, TILES, axis=0), TILES, axis=1)
+    lighter = np.rint(TILE_NOISE * parameters["noise"] * rng.normal(size=(*tiles.shape[:2], 1)) / step) * step
+    return np.asarray(np.clip(np.rint(tiles + lighter), 0, 255), np.uint8)
