@@ -1,6 +1,6 @@
 """Few, noisy, coarsely rounded cells: what blur and pixelation let survive of a face.
 
-Everything that these methods paint is a function of what stays visible around the face, of the brightness of a dozen
+Everything that these methods paint is a function of what stays visible around the face, of the brightness of a few
 cells, and of one number for how warm the face's colour is. The one is mixed with the brightness of the surroundings,
 the other with the warmth of usual skin; both are disturbed by noise that nobody can draw again (its key stays in the
 vault) and rounded to few levels. Faces that share those numbers cannot be told apart: the difference is not hidden but

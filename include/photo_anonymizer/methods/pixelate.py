@@ -18,9 +18,9 @@ TILE_NOISE = 0.75
 class Pixelate:
     """A mosaic of few noisy cells; see :mod:`photo_anonymizer.methods.cells` for why this cannot be undone.
 
-    The cells are sized by the face, never by the pixel: a mosaic of fixed cell size hardly touches a large face. Each is
-    cut into tiles that are lighter or darker by chance, for the eye: so few cells do not look like a mosaic. Tiles hold
-    their cell and noise, nothing of the face that the cell does not hold.
+    The cells are sized by the face, never by the pixel: a mosaic of fixed cell size hardly touches a large face. Each
+    is cut into tiles that are lighter or darker by chance, for the eye: so few cells do not look like a mosaic. Tiles
+    hold their cell and noise, nothing of the face that the cell does not hold.
 
     Parameters: ``cells`` across the face, ``levels`` of brightness, ``noise`` (standard deviation, 0–255),
     ``surroundings`` (their share, 0–1).

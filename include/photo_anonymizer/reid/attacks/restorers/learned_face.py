@@ -16,7 +16,7 @@ class LearnedFace:
     """Ridge regression from all pixels of an anonymized face, 64 × 64, to what each lacks of the original.
 
     The best linear guess of a whole face: mosaic and surroundings are understood without being told. Networks restore
-    more where there are many thousands of pairs; where a dozen noisy numbers are all that is left of a face, there is
+    more where there are many thousands of pairs; where a few noisy numbers are all that is left of a face, there is
     nothing more for them either.
     """
 
