@@ -61,13 +61,15 @@ def _in_all_ways(
 ) -> Found:
     """What the members find in the photo as it is and, where that promises something, turned."""
     found = {detector.name: detector.detect(rgb) for detector in detectors}
-    if not (glancers and _wants_turning(found, config)):
+    if not glancers:
         return found
-    for quarters, lowest in _promising(rgb, found, glancers, config):
-        other = turned(rgb, quarters)
-        for detector in detectors:
-            there = _in_way(detector, other, quarters, lowest, config)
-            found[detector.name] = best([*found[detector.name], *there])
+    upright = merge(found, shipped(config.effort))
+    if _wants_turning(upright, config):
+        for quarters, lowest in _promising(rgb, upright, glancers, config):
+            other = turned(rgb, quarters)
+            for detector in detectors:
+                there = _in_way(detector, other, quarters, lowest, config)
+                found[detector.name] = best([*found[detector.name], *there])
     return found
 
 
@@ -81,29 +83,27 @@ def _in_way(
     return [turned_back(item, quarters, size_wh) for item in sure]
 
 
-def _wants_turning(found: Found, config: DetectionConfig) -> bool:
+def _wants_turning(upright: Sequence[MergedFace], config: DetectionConfig) -> bool:
     when = effort_of(config).turned
     if when == "always":
         return True
-    scores = [face.score for face in merge(found, shipped(config.effort)) if face.score >= config.doubt_score]
+    scores = [face.score for face in upright if face.score >= config.doubt_score]
     if when == "when nothing":
         return not scores
     return not scores or sum(score >= config.accept_score for score in scores) < MOSTLY_SURE * len(scores)
 
 
 def _promising(
-    rgb: Pixels, found: Found, glancers: Sequence[Detector], config: DetectionConfig
+    rgb: Pixels, upright: Sequence[MergedFace], glancers: Sequence[Detector], config: DetectionConfig
 ) -> list[tuple[int, float]]:
     """The quarter turns in which a glance shows more faces than upright, or a sure one that is not known yet; each with
     the probability from which its findings count: where upright shows more, only what is beyond doubt."""
-    merged = merge(found, shipped(config.effort))
-    known = [face for face in merged if face.score >= config.doubt_score]
-    upright = _evidence(merged)
+    known = [face for face in upright if face.score >= config.doubt_score]
     promising = []
     for quarters in QUARTERS:
         seen = _glance(rgb, quarters, glancers)
         new = any(face.score >= config.accept_score and not _among(face, known) for face in seen)
-        if _evidence(seen) > upright:
+        if _evidence(seen) > _evidence(upright):
             promising.append((quarters, 0.0))
         elif new:
             promising.append((quarters, config.accept_score))

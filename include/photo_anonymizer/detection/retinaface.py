@@ -24,6 +24,7 @@ from photo_anonymizer.detection.rows import Rows, detection, detections
 from photo_anonymizer.detection.votes import Look, voted
 from photo_anonymizer.model.geometry import PixelBox
 from photo_anonymizer.model.pixels import Pixels
+from photo_anonymizer.model.shrink import shrunk
 
 STRIDE_PX = 32
 SEEN_FACE_PX = 16
@@ -107,8 +108,7 @@ class RetinaFace:
         height, width = rgb.shape[:2]
         scale = long_side_px / max(height, width)
         scaled_wh = max(1, round(width * scale)), max(1, round(height * scale))
-        interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-        scaled = rgb if scaled_wh == (width, height) else cv2.resize(rgb, scaled_wh, interpolation=interpolation)
+        scaled = shrunk(rgb, scaled_wh) if scale <= 1 else cv2.resize(rgb, scaled_wh, interpolation=cv2.INTER_CUBIC)
         padded = pad_to_stride(scaled[:, ::-1] if mirrored else scaled)
         rows = self._network(padded[np.newaxis].astype(np.float32))
         lowest = min(self._lowest, VOTING_FLOOR) if self._effort.several_looks else self._lowest

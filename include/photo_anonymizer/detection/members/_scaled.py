@@ -14,6 +14,7 @@ from photo_anonymizer.detection.rows import SUPPRESSION_IOU, landmarks_of
 from photo_anonymizer.model.face import Point
 from photo_anonymizer.model.geometry import Box, PixelBox
 from photo_anonymizer.model.pixels import Pixels
+from photo_anonymizer.model.shrink import shrunk
 
 
 def parts(size_wh: tuple[int, int], input_px: int, seen_face_px: int, effort: Effort) -> list[PixelBox]:
@@ -34,7 +35,7 @@ def resized(rgb: Pixels, size_wh: tuple[int, int]) -> Pixels:
     if size_wh == (rgb.shape[1], rgb.shape[0]):
         return rgb
     shrinks = size_wh[0] * size_wh[1] < rgb.shape[0] * rgb.shape[1]
-    return np.asarray(cv2.resize(rgb, size_wh, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR))
+    return shrunk(rgb, size_wh) if shrinks else np.asarray(cv2.resize(rgb, size_wh, interpolation=cv2.INTER_LINEAR))
 
 
 def scaled_size(rgb: Pixels, scale: float) -> tuple[int, int]:
