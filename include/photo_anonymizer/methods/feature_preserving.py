@@ -14,15 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from photo_anonymizer.mesh.texture import Texture, texture_of
-from photo_anonymizer.mesh.topology import (
-    INNER_LIPS,
-    LEFT_BROW,
-    LEFT_EYE,
-    OUTER_LIPS,
-    RIGHT_BROW,
-    RIGHT_EYE,
-    texture_points,
-)
+from photo_anonymizer.mesh.topology import LEFT_EYE, RIGHT_EYE, texture_points
 from photo_anonymizer.methods.protocol import Painted, Parameters
 from photo_anonymizer.methods.subject import TEXTURE_PX, Subject
 from photo_anonymizer.methods.surrogate.albedo import painted, plain_skin_is_one
@@ -32,8 +24,9 @@ from photo_anonymizer.methods.surrogate.shape import drawn_moves
 from photo_anonymizer.methods.surrogate.source import LARGE_FROM_PX_A_CM, LARGE_PX, SMALL_PX, Surrogate
 from photo_anonymizer.methods.synthetic import check, plain_skin, replaced
 
-SKIN_SHARE, BROW_SHARE, LIP_SHARE = 0.92, 0.92, 0.5
-"""How much of skin, brows and lips is drawn at strength 1; of eyes and of an open mouth nothing is."""
+SKIN_SHARE = 0.92
+"""How much of skin, brows and lips is drawn at strength 1. Of the eyes nothing is; what an open mouth shows is drawn,
+as the mesh seldom meets the edge of the teeth."""
 FURTHER = 2.0
 """How much further features move than those of a drawn face: here eyes and mouth stay the person's own."""
 MARKS_PX, MARKS_CONTRAST = 9, 0.12
@@ -56,11 +49,12 @@ class FeaturePreserving:
         check(subject)
         strength = float(parameters["strength"])
         side_px = LARGE_PX if subject.pose.scale > LARGE_FROM_PX_A_CM else SMALL_PX
-        look = drawn_look(hints_of(traits_of(subject.texture)), float(subject.light.mean.mean()), rng)
+        hints = hints_of(traits_of(subject.texture), subject.face.box.height)
+        look = drawn_look(hints, float(subject.light.mean.mean()), rng)
         moves = drawn_moves(rng, FURTHER * strength)
         own, share = own_albedo(subject, side_px), _shares(side_px, min(strength, 1.0))[..., np.newaxis]
         albedo = own + share * (painted(look, side_px, rng) - own)
-        made = Surrogate(albedo.astype(np.float32), moves, look.iris, look.lashes, has_eyes_and_mouth=True)
+        made = Surrogate(albedo.astype(np.float32), moves, look.iris, look.lashes, has_eyes=True)
         return replaced(subject, made, rng)
 
 
@@ -80,15 +74,8 @@ def own_albedo(subject: Subject, side_px: int) -> Texture:
 def _shares(side_px: int, strength: float) -> Plane:
     """How much of every place is drawn: float32 (side_px, side_px), 0 to 1."""
     skin = np.full((side_px, side_px), SKIN_SHARE, np.float32)
-    for loops, share, grow in (
-        ((LEFT_BROW, RIGHT_BROW), BROW_SHARE, 0.02),
-        ((OUTER_LIPS,), LIP_SHARE, 0.01),
-        ((LEFT_EYE, RIGHT_EYE), 0.0, 0.02),
-        ((INNER_LIPS,), 0.0, 0.008),
-    ):
-        for loop in loops:
-            inside = filled((side_px, side_px), closed_curve(texture_points()[list(loop)] * side_px))
-            width = max(3, 2 * round(grow * side_px) + 1)
-            inside = cv2.GaussianBlur(cv2.dilate(inside, np.ones((width, width))), (0, 0), 0.008 * side_px)
-            skin += inside * (share - skin)
+    width = max(3, 2 * round(0.02 * side_px) + 1)
+    for loop in (LEFT_EYE, RIGHT_EYE):
+        inside = filled((side_px, side_px), closed_curve(texture_points()[list(loop)] * side_px))
+        skin *= 1 - cv2.GaussianBlur(cv2.dilate(inside, np.ones((width, width))), (0, 0), 0.008 * side_px)
     return np.asarray(skin * strength, np.float32)

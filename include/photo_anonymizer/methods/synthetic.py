@@ -141,9 +141,9 @@ def _drawn(
     there = (points - (box.x0, box.y0, 0)) * factor
     seen = projection(there, canvas_box)
     canvas = seen.shown(_lit(made.albedo, points, subject))
-    if not made.has_eyes_and_mouth:
-        tones = tones_of(_front(subject), made.iris)
-        draw_mouth(canvas, there[:, :2], own * scale, tones)
+    tones = tones_of(_front(subject), made.iris)
+    draw_mouth(canvas, there[:, :2], own * scale, tones)
+    if not made.has_eyes:
         middles = irises(there, gaze(subject.rgb, subject.mesh.points))
         draw_eyes(canvas, there[:, :2], middles, own * scale, tones, made.lashes)
     if wears_glasses(subject.texture):

@@ -38,6 +38,13 @@ def test_a_dark_jaw_is_a_beard() -> None:
     assert hints_of(traits_of(texture(jaw=(jaw, (70, 60, 55))))).beard == 2
 
 
+def test_a_dark_jaw_of_a_small_face_is_a_shadow() -> None:
+    jaw = (182, 83, 18, 313, 406, 421, 428, 199, 208, 201)
+    dark = traits_of(texture(jaw=(jaw, (70, 60, 55))))
+    assert hints_of(dark, height_px=70).beard == 0
+    assert hints_of(dark, height_px=140).beard == 2
+
+
 def test_a_black_texture_has_hints_too() -> None:
     assert hints_of(traits_of(np.zeros((256, 256, 3), np.float32))).beard in (0, 1, 2)
 

@@ -36,6 +36,13 @@ def test_no_move_is_near_zero_and_none_beyond_what_adults_differ(seed: int) -> N
     assert max(shares) <= 1
 
 
+@given(seed=seeds, strength=st.floats(0.2, 2))
+@settings(max_examples=30)
+def test_nose_and_mouth_go_the_same_way_so_that_they_do_not_meet(seed: int, strength: float) -> None:
+    moves = drawn_moves(np.random.default_rng(seed), strength)
+    assert moves.nose_down * moves.mouth_down > 0
+
+
 @given(seed=seeds)
 @settings(max_examples=30)
 def test_the_outline_stays_where_it_is(seed: int) -> None:

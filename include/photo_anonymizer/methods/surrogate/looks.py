@@ -7,6 +7,7 @@ are shared by a large part of all faces.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -29,6 +30,8 @@ _IRISES = {
     "blue": ((96, 122, 150), 2),
 }
 """Colour and how often it is drawn where the skin is light; dark skin has the first two."""
+BEARD_FROM_PX = 96
+"""Height of a face from which a dark jaw is taken for a beard."""
 _LIGHT_SKIN = 120.0
 """Mean of the skin's channels (0 to 255, under a white light of medium strength) from which light eyes are drawn."""
 
@@ -88,11 +91,12 @@ def traits_of(texture: Texture) -> NDArray[np.float64]:
     return np.array([typology_angle_deg(skin), jaw, redness, brows, lines])
 
 
-def hints_of(traits: NDArray[np.floating]) -> Hints:
-    """The coarse hints that traits give, (5,)."""
+def hints_of(traits: NDArray[np.floating], height_px: float = math.inf) -> Hints:
+    """The coarse hints that traits give, (5,), for a face of that height."""
     _, jaw, lips, brows, lines = traits.tolist()
     return Hints(
-        beard=_step(jaw, 0.16, 0.34),
+        # What darkens the jaw of a small face is more often a shadow.
+        beard=_step(jaw, 0.3, 0.5) if height_px >= BEARD_FROM_PX else 0,
         lips=_step(lips, 1.18, 1.5),
         brows=_step(brows, 0.22, 0.4),
         lines=_step(lines, 0.012, 0.022),

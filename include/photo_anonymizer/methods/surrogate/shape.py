@@ -6,7 +6,8 @@ face that is replaced; so does the face's outline, so that hair, ears and neck s
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
@@ -73,12 +74,16 @@ LIMITS = Moves(
 
 
 def drawn_moves(rng: np.random.Generator, strength: float = 1.0) -> Moves:
-    """Moves by chance, none of them near zero: each between half and all of its limit, to either side."""
+    """Moves by chance, none of them near zero: each between half and all of its limit, to either side.
+
+    Nose and mouth go the same way: a nose that meets the lips is nobody's.
+    """
 
     def draw(limit: float) -> float:
         return float(rng.choice((-1, 1)) * rng.uniform(0.5, 1) * limit * strength)
 
-    return Moves(**{name: draw(limit) for name, limit in vars(LIMITS).items()})
+    moves = Moves(**{name: draw(limit) for name, limit in vars(LIMITS).items()})
+    return replace(moves, mouth_down=math.copysign(moves.mouth_down, moves.nose_down))
 
 
 def towards(shape: Vertices, aim: Vertices) -> Moves:

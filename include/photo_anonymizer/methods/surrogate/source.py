@@ -34,7 +34,7 @@ class Surrogate:
     :param iris: (3,), 0 to 255.
     :param lashes: 0 to 1.
     :param about: what the records say of it.
-    :param has_eyes_and_mouth: does the albedo show them, so that none are drawn?
+    :param has_eyes: does the albedo show them, so that none are drawn?
     """
 
     albedo: Texture
@@ -42,7 +42,7 @@ class Surrogate:
     iris: NDArray[np.float64]
     lashes: float
     about: dict[str, Any] = field(default_factory=dict)
-    has_eyes_and_mouth: bool = False
+    has_eyes: bool = False
 
 
 def surrogate_for(subject: Subject, parameters: Parameters, rng: np.random.Generator) -> Surrogate:
@@ -55,7 +55,7 @@ def surrogate_for(subject: Subject, parameters: Parameters, rng: np.random.Gener
     if person:  # the same chance for all faces of the person, and the same traits
         rng = np.random.default_rng(person.seed)
     traits = np.array(person.traits) if person else traits_of(subject.texture)
-    look = drawn_look(hints_of(traits), float(subject.light.mean.mean()), rng)
+    look = drawn_look(hints_of(traits, subject.face.box.height), float(subject.light.mean.mean()), rng)
     strength = parameters["strength"]
     moves = drawn_moves(rng, strength)
     if (averaged := _averaged(subject, traits, parameters, rng)) is None:
