@@ -96,14 +96,16 @@ def _wants_turning(upright: Sequence[MergedFace], config: DetectionConfig) -> bo
 def _promising(
     rgb: Pixels, upright: Sequence[MergedFace], glancers: Sequence[Detector], config: DetectionConfig
 ) -> list[tuple[int, float]]:
-    """The quarter turns in which a glance shows more faces than upright, or a sure one that is not known yet; each with
-    the probability from which its findings count: where upright shows more, only what is beyond doubt."""
+    """The quarter turns in which a glance shows more faces than one upright, or a sure one that is not known yet; each
+    with the probability from which its findings count: where upright shows more, only what is beyond doubt."""
     known = [face for face in upright if face.score >= config.doubt_score]
+    # Like is compared with like: what was seen upright was looked for harder, and wins where it should not.
+    as_it_is = _evidence(_glance(rgb, 0, glancers)) if _evidence(upright) else 0.0
     promising = []
     for quarters in QUARTERS:
         seen = _glance(rgb, quarters, glancers)
         new = any(face.score >= config.accept_score and not _among(face, known) for face in seen)
-        if _evidence(seen) > _evidence(upright):
+        if _evidence(seen) > as_it_is:
             promising.append((quarters, 0.0))
         elif new:
             promising.append((quarters, config.accept_score))

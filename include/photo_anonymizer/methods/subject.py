@@ -22,13 +22,15 @@ if TYPE_CHECKING:
     from photo_anonymizer.methods.surrogate.donors import DonorPool
 
 TEXTURE_PX = 256
-"""Side of the texture that lighting and colour are measured in."""
+"""Side of the texture that colours are measured in."""
+LIGHT_PX = 128
+"""Side of the texture that light is measured and laid on in: it has low frequencies only."""
 APPROXIMATE_BELOW_PX = 40
 """Height below which the mean face, laid on the landmarks, will do where the network finds none: nobody sees more."""
 SURE_FROM_PX = 32
 """Boxes of this height and more have a mesh; smaller ones rarely a right one (:mod:`photo_anonymizer.mesh.network`)."""
-_EVERY = 7
-"""Lighting has nine numbers a channel; every seventh pixel of the texture settles them as well as all do."""
+_EVERY = 2
+"""Lighting has nine numbers a channel; every other pixel of the texture settles them as well as all do."""
 
 
 @dataclass(frozen=True)
@@ -102,17 +104,19 @@ class Subject:
 
     @cached_property
     def normals(self) -> Plane:
-        """Which way the face's surface looks, unrolled: unit vectors, float32 (TEXTURE_PX, TEXTURE_PX, 3)."""
-        return smooth_normals(self.mesh.points, TEXTURE_PX)
+        """Which way the face's surface looks, unrolled: unit vectors, float32 (LIGHT_PX, LIGHT_PX, 3)."""
+        return smooth_normals(self.mesh.points, LIGHT_PX)
 
     @cached_property
     def light(self) -> Light:
         """How the face is lit, in the colours of its skin."""
-        inside = unrolling(TEXTURE_PX).inside
-        return fit_light(self.texture[inside][::_EVERY], self.normals[inside][::_EVERY])
+        inside = unrolling(LIGHT_PX).inside
+        colours = cv2.resize(self.texture, (LIGHT_PX, LIGHT_PX), interpolation=cv2.INTER_AREA)
+        return fit_light(colours[inside][::_EVERY], self.normals[inside][::_EVERY])
 
 
 def smooth_normals(points: np.ndarray, side_px: int) -> Plane:
     """Normals of a mesh, unrolled and rid of the triangles' edges: unit vectors, float32 (side, side, 3)."""
     spread = cv2.GaussianBlur(unrolling(side_px).spread(normals_of(points)), (0, 0), side_px / 64)
-    return np.asarray(spread / np.maximum(np.linalg.norm(spread, axis=2, keepdims=True), 1e-6))
+    length = np.sqrt(np.einsum("ijk,ijk->ij", spread, spread))
+    return np.asarray(spread / np.maximum(length, 1e-6)[..., np.newaxis])

@@ -20,7 +20,7 @@ from photo_anonymizer.mesh.texture import Texture, projection
 from photo_anonymizer.mesh.topology import OVAL, Vertices, texture_points
 from photo_anonymizer.methods.generators.paint import generated, load_generator
 from photo_anonymizer.methods.protocol import CannotPaintError, Painted, Parameters
-from photo_anonymizer.methods.subject import APPROXIMATE_BELOW_PX, TEXTURE_PX, Subject, smooth_normals
+from photo_anonymizer.methods.subject import APPROXIMATE_BELOW_PX, LIGHT_PX, TEXTURE_PX, Subject, smooth_normals
 from photo_anonymizer.methods.surrogate import blend
 from photo_anonymizer.methods.surrogate.features import draw_eyes, draw_glasses, draw_mouth, tones_of
 from photo_anonymizer.methods.surrogate.front import hidden_share, in_front, wears_glasses
@@ -36,7 +36,6 @@ MAX_HIDDEN = 0.4
 COARSEST_PX_A_CM, FINEST_PX_A_CM = 10.0, 36.0
 """Resolutions between which faces are drawn: smaller ones are shrunk, so that their features stay clean; larger ones
 are enlarged, as nothing finer is drawn."""
-_LIGHT_PX = 128
 _SURELY_FACE = 0.6
 """The ellipse in the detected box times this is face, whatever the head's turn."""
 _GLOSS = 0.1
@@ -158,7 +157,7 @@ def _drawn(
 def _lit(albedo: Texture, points: Vertices, subject: Subject) -> Texture:
     """The albedo under the photo's light, with a little gloss, as bright at the cheeks as the original."""
     side = albedo.shape[0]
-    normals = smooth_normals(points, _LIGHT_PX)
+    normals = smooth_normals(points, LIGHT_PX)
     shading = np.maximum(subject.light.shading(normals), 0.3 * _front(subject)).astype(np.float32)
     towards = subject.light.direction - np.array([0, 0, 1])
     half = towards / max(float(np.linalg.norm(towards)), 1e-6)
@@ -179,7 +178,8 @@ def _front(subject: Subject) -> NDArray[np.float64]:
 
 def plain_skin(subject: Subject) -> Texture:
     """What the face would look like if all of it were plain skin: float32 (TEXTURE_PX, TEXTURE_PX, 3)."""
-    return np.maximum(subject.light.shading(subject.normals), 0.35 * _front(subject)).astype(np.float32)
+    shading = np.maximum(subject.light.shading(subject.normals), 0.35 * _front(subject)).astype(np.float32)
+    return np.asarray(cv2.resize(shading, (TEXTURE_PX, TEXTURE_PX), interpolation=cv2.INTER_LINEAR))
 
 
 def _around(points: Vertices, region: PixelBox) -> PixelBox:

@@ -60,8 +60,8 @@ def painted(look: Look, side_px: int, rng: np.random.Generator) -> Texture:
 
 def plain_skin_is_one(face: Texture) -> Texture:
     """A texture scaled so that most of the face is 1: lighting is fitted to whole faces, most of which is skin."""
-    inside = unrolling(face.shape[0]).inside
-    return np.asarray(face / np.maximum(np.median(face[inside][::11], axis=0), 1e-3), np.float32)
+    some = face.reshape(-1, 3)[np.flatnonzero(unrolling(face.shape[0]).inside)[::11]]
+    return np.asarray(face / np.maximum(np.median(some, axis=0), 1e-3), np.float32)
 
 
 def _grey(amount: float) -> tuple[float, float, float]:
@@ -111,9 +111,9 @@ def _noise(cells: int, side_px: int, rng: np.random.Generator) -> Plane:
 
 def _darken(face: Texture, where: Plane, amounts: Sequence[float]) -> None:
     """Darkens in place, by so much a channel; only where something is drawn, which is little of the face."""
-    rows, columns = np.flatnonzero(where.max(axis=1) > 0), np.flatnonzero(where.max(axis=0) > 0)
-    if len(rows):
-        place = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+    x, y, width, height = cv2.boundingRect((where > 0).astype(np.uint8))
+    if width:
+        place = slice(y, y + height), slice(x, x + width)
         face[place] *= 1 - where[place][..., np.newaxis] * np.asarray(amounts, np.float32)
 
 

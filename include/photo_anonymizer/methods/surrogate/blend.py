@@ -43,6 +43,11 @@ def meeting(face: Canvas, photo: Canvas, alpha: Plane) -> Canvas:
     return np.asarray(face + cv2.resize(shift, (width, height), interpolation=cv2.INTER_LINEAR))
 
 
+def brightness(picture: Canvas) -> Plane:
+    """Mean of the three channels: float32 (h, w). OpenCV takes it several times as fast as NumPy does."""
+    return np.asarray(cv2.transform(picture, np.full((1, 3), 1 / 3, np.float32)))
+
+
 def as_sharp_as(face: Canvas, photo: Canvas, where: Plane) -> Canvas:
     """The face blurred until its finest details are no stronger than the photo's on the same area.
 
@@ -64,7 +69,7 @@ def grain(photo: Canvas, where: Plane) -> float:
     inside = where > 0.5
     if inside.sum() < 64:
         return 0.0
-    grey = photo.mean(axis=2)
+    grey = brightness(photo)
     rough = np.abs(grey - cv2.GaussianBlur(grey, (0, 0), 1.0))[inside]
     calm = np.sort(rough)[: max(1, len(rough) // 2)]
     return float(min(1.9 * calm.mean(), 12.0))
@@ -79,6 +84,6 @@ def with_grain(face: Canvas, sigma: float, rng: np.random.Generator) -> Canvas:
 
 
 def _fine(picture: Canvas, inside: NDArray[np.bool_]) -> float:
-    grey = picture.mean(axis=2)
+    grey = brightness(picture)
     band = cv2.GaussianBlur(grey, (0, 0), 0.6) - cv2.GaussianBlur(grey, (0, 0), 1.6)
     return float(np.sqrt(np.mean(np.square(band[inside]))))

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from photo_anonymizer.mesh.texture import Texture
 from photo_anonymizer.mesh.topology import LEFT_BROW, LEFT_EYE, OUTER_LIPS, OVAL, RIGHT_BROW, RIGHT_EYE, texture_points
+from photo_anonymizer.methods.surrogate.blend import brightness
 
 Plane = NDArray[np.float32]
 SIDE_PX = 256
@@ -57,7 +58,7 @@ def hidden_share(texture: Texture) -> float:
         np.clip(cv2.GaussianBlur(texture, (0, 0), 1.2) / 255, 0, 1).astype(np.float32), cv2.COLOR_RGB2LAB
     )
     skin = np.median(lab[_above()], axis=0)
-    hue = np.linalg.norm(lab[..., 1:] - skin[1:], axis=2)
+    hue = np.hypot(lab[..., 1] - skin[1], lab[..., 2] - skin[2])
     other = (hue > _OTHER_HUE) | (np.abs(lab[..., 0] - skin[0]) > _OTHER_BRIGHTNESS)
     return float(other[_middle()].mean())
 
@@ -75,7 +76,7 @@ def wears_glasses(texture: Texture) -> bool:
 
 def _along_bridge(texture: Texture) -> Plane:
     """Brightness along the bridge of the nose, relative to the skin, without its slow changes."""
-    grey = cv2.GaussianBlur(texture.mean(axis=2), (0, 0), 1.0) / max(float(np.median(texture[60:180, 60:196])), 1.0)
+    grey = cv2.GaussianBlur(brightness(texture), (0, 0), 1.0) / max(float(np.median(texture[60:180, 60:196])), 1.0)
     (left, _), (right, _) = (texture_points()[number] * SIDE_PX for number in (193, 417))
     (_, top), (_, bottom) = (texture_points()[number] * SIDE_PX for number in (8, 197))
     strip = grey[round(top) : round(bottom), round(left) - 1 : round(right) + 2].mean(axis=1, keepdims=True)
@@ -90,7 +91,7 @@ def _lab(texture: Texture) -> Texture:
 def _is_no_skin(texture: Texture, skin: Texture) -> NDArray[np.bool_]:
     """Of another hue than the lit skin, or much darker. Highlights are brighter and paler, and stay skin."""
     own, plain = _lab(texture), _lab(skin)
-    hue = np.linalg.norm(own[..., 1:] - plain[..., 1:], axis=2)
+    hue = np.hypot(own[..., 1] - plain[..., 1], own[..., 2] - plain[..., 2])
     brighter = own[..., 0] - plain[..., 0]
     above = (np.arange(len(texture)) < _EYES_AT * len(texture))[:, np.newaxis]
     hue_from, darker_from = np.where(above, *_HUE), np.where(above, *_DARKER)

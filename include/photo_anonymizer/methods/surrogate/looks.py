@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from photo_anonymizer.mesh.texture import Texture
 from photo_anonymizer.mesh.topology import LEFT_BROW, OUTER_LIPS, RIGHT_BROW, texture_points
+from photo_anonymizer.methods.surrogate.blend import brightness
 from photo_anonymizer.skin_tone import typology_angle_deg
 
 Step = int
@@ -85,7 +86,7 @@ def traits_of(texture: Texture) -> NDArray[np.float64]:
     lips = mean_inside(texture, OUTER_LIPS) / np.maximum(skin, 1)
     redness = float(lips[0] / max((lips[1] + lips[2]) / 2, 0.05))
     brows = 1 - float(min(mean_inside(texture, LEFT_BROW).mean(), mean_inside(texture, RIGHT_BROW).mean())) / bright
-    grey = texture.mean(axis=2)
+    grey = brightness(texture)
     fine = np.abs(grey - cv2.GaussianBlur(grey, (0, 0), 3))
     lines = float(mean_inside(fine[..., np.newaxis], _FOREHEAD)[0]) / bright
     return np.array([typology_angle_deg(skin), jaw, redness, brows, lines])
