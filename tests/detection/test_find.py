@@ -170,6 +170,29 @@ class TestAllWays:
         faces = find_faces(picture, [Both()], DetectionConfig(effort="thorough"), [Both()])
         assert len(faces) == 3
 
+    @pytest.mark.parametrize(("roll", "times"), [((0, 1), 0), ((1, 0), 4)])
+    def test_a_sure_face_that_lies_on_its_side_makes_a_balanced_effort_glance_at_the_other_ways(
+        self, roll: tuple[int, int], times: int
+    ) -> None:
+        """The eyes lie above the mouth, or beside it."""
+        down, across = roll
+        middle = np.array(HERE.centre)
+        eyes, mouth = middle - (5 * down, 5 * across), middle + (5 * down, 5 * across)
+        aside = np.array((across, -down)) * 3
+        points = [eyes - aside, eyes + aside, middle, mouth - aside, mouth + aside]
+        left_eye, right_eye, nose, left_mouth, right_mouth = (tuple(point.tolist()) for point in points)
+        marks = Landmarks(
+            left_eye=left_eye, right_eye=right_eye, nose=nose, left_mouth=left_mouth, right_mouth=right_mouth
+        )
+        glance = Sees("retinaface")
+        find_faces(PICTURE, [Sees("retinaface", (HERE, 0.99), landmarks=marks)], DetectionConfig(), [glance])
+        assert glance.looked == times
+
+    def test_where_no_glance_shows_anything_a_doubtful_face_is_looked_for_in_all_ways(self) -> None:
+        member, glance = Sees("retinaface", (HERE, 0.2)), Sees("retinaface")
+        find_faces(PICTURE, [member], DetectionConfig(doubt_score=0.1), [glance])
+        assert member.looked == 4
+
     def test_without_glancers_only_upright_is_looked_at(self) -> None:
         member = Sees("retinaface")
         find_faces(PICTURE, [member], DetectionConfig(effort="thorough"))

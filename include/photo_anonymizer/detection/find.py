@@ -28,6 +28,8 @@ LIKELY = 0.5
 MOSTLY_SURE = 0.6
 """Share of the findings that are beyond doubt in photos held the right way. Of street scenes held the wrong way three
 to four of five show less, and so do half of those held the right way, which costs them three glances."""
+LIES_RAD = math.radians(50)
+"""Roll beyond which a face lies on its side, as all do in a photo held the wrong way."""
 SECOND_LOOK_FROM_PX = 32
 """Height from which the face mesh has something to say: of smaller sure faces it fails to confirm too many."""
 REFUTED_FROM_PX = 96
@@ -88,9 +90,14 @@ def _wants_turning(upright: Sequence[MergedFace], config: DetectionConfig) -> bo
     if when == "always":
         return True
     scores = [face.score for face in upright if face.score >= config.doubt_score]
-    if when == "when nothing":
+    if when == "when nothing" or not scores:
         return not scores
-    return not scores or sum(score >= config.accept_score for score in scores) < MOSTLY_SURE * len(scores)
+    sure = [face for face in upright if face.score >= config.accept_score]
+    return len(sure) < MOSTLY_SURE * len(scores) or any(_lies(face) for face in sure)
+
+
+def _lies(face: MergedFace) -> bool:
+    return face.landmarks is not None and abs(face.landmarks.roll_rad) > LIES_RAD
 
 
 def _promising(
@@ -109,6 +116,9 @@ def _promising(
             promising.append((quarters, 0.0))
         elif new:
             promising.append((quarters, config.accept_score))
+    if not promising and known and not as_it_is:
+        # Faces that are too small for a glance: no way of holding the photo is better than another.
+        return [(quarters, LIKELY) for quarters in QUARTERS]
     return promising
 
 
