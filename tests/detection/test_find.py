@@ -177,7 +177,8 @@ class TestAllWays:
         """The eyes lie above the mouth, or beside it."""
         down, across = roll
         middle = np.array(HERE.centre)
-        eyes, mouth = middle - (5 * down, 5 * across), middle + (5 * down, 5 * across)
+        upwards = np.array((5 * down, 5 * across))
+        eyes, mouth = middle - upwards, middle + upwards
         aside = np.array((across, -down)) * 3
         points = [eyes - aside, eyes + aside, middle, mouth - aside, mouth + aside]
         left_eye, right_eye, nose, left_mouth, right_mouth = (tuple(point.tolist()) for point in points)
