@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
@@ -74,6 +76,21 @@ def test_a_face_left_clear_is_found_and_covered_by_a_stronger_step(run: RunFolde
     assert np.abs(before[box.slices].astype(int) - after[box.slices]).mean() > 10
     edits = [edit for path in record.patches for edit in load_patches(run.path / path)]
     assert record.outside == UNCHANGED == change_outside(before, after, edits, lossless=False)
+
+
+def test_a_blur_of_3_px_hides_nobody_and_is_escalated(run: RunFolder) -> None:
+    originals = {record.photo_id: load(run.path / record.file) for record in run.records("strip_metadata", "0000")}
+    for record in run.records("anonymize", "0000"):
+        for path in record.patches:
+            blurred = cv2.GaussianBlur(originals[record.photo_id], (0, 0), 3)
+            patches = [replace(patch, pixels=blurred[patch.region.slices]) for patch in load_patches(run.path / path)]
+            save_patches(run.path / path, patches)
+    for stage in (RENDER, EMBED):
+        shutil.rmtree(run.stage(stage, "0000"))
+        run_shard_stage(run, stage, "0000")
+    measured = measure_and_escalate(run)
+    assert measured.before.by_recogniser["dlib_resnet"].linked.hits == 2
+    assert (measured.faces_escalated, measured.after.linked.hits) == (2, 0)
 
 
 def test_every_recogniser_looks_again_at_a_face_that_was_escalated(run: RunFolder) -> None:

@@ -413,6 +413,13 @@ class ReidConfig(_Section):
         le=1,
         description="How far the lower end of rank-1's 95 % interval may lie above chance.",
     )
+    max_resemblance_excess: float = Field(
+        0.1,
+        ge=0,
+        le=1,
+        description="Share of published faces that may be taken for one particular other person of the run: how far "
+        "the lower end of its 95 % interval may lie above that of the originals.",
+    )
     max_escalations: int = Field(3, ge=0, le=6, description="Steps up the ladder that one face may be given.")
     require_faces: bool = Field(
         True, description="Refuse a release in which no face was found at all: nothing was proven."

@@ -131,6 +131,13 @@ def expectations(bounds: ReidConfig, second_reader: str = "auto", row: Aggregate
             f"faces are found among all originals more than {bounds.max_rank1_excess:.1%} above chance"
             + (f" by {row.furthest}" if row and row.furthest else ""),
         ),
+        (
+            bounded,
+            "resembles_low_excess",
+            {"max_value": bounds.max_resemblance_excess},
+            "published faces resemble other people of the batch: they are taken for one of them more than "
+            f"{bounds.max_resemblance_excess:.1%} more often than strangers are",
+        ),
         *(_proof(bounds, row) if bounds.claim == "proven" else []),
     ]
 
@@ -156,7 +163,7 @@ def _proof(bounds: ReidConfig, row: Aggregates | None) -> list[Expected]:
     ]
 
 
-_MAY_BE_MISSING = frozenset({"control_rate", "linked_rate", "rank1_low_excess"}) | _FOR_PROOF
+_MAY_BE_MISSING = frozenset({"control_rate", "linked_rate", "rank1_low_excess", "resembles_low_excess"}) | _FOR_PROOF
 """Without a face there is no rate; whether that may be is the configuration's choice."""
 
 

@@ -76,13 +76,22 @@ def linked_by_any(attackers: Sequence[Attacker], records: Sequence[PhotoRecord])
     return {key for attacker in attackers for key in attacker.linked(records)}
 
 
-def attack_all(attackers: Sequence[Attacker], records: Sequence[PhotoRecord], labels: Labels) -> Attacks:
-    """The attack of every recogniser on these photos."""
+def attack_all(
+    attackers: Sequence[Attacker],
+    records: Sequence[PhotoRecord],
+    labels: Labels,
+    batch: Sequence[PhotoRecord] | None = None,
+) -> Attacks:
+    """The attack of every recogniser on these photos.
+
+    :param batch: all photos of the run, those that are held among them: for whom a face may be taken.
+    """
     pairs = {attacker.recogniser.name: attacker.pairs(records) for attacker in attackers}
     attacked = set.intersection(*(set(found.keys) for found in pairs.values())) if pairs else set()
     keys = [key for key in next(iter(pairs.values())).keys if key in attacked] if pairs else []
     links = linked_by_any(attackers, records) & attacked
-    people = people_of(attackers, pairs, links)
+    everybody = {attacker.recogniser.name: attacker.pairs(batch) for attacker in attackers} if batch else pairs
+    people = people_of(attackers, everybody, links)
     found = {
         attacker.recogniser.name: measure(
             pairs[attacker.recogniser.name],
@@ -91,6 +100,7 @@ def attack_all(attackers: Sequence[Attacker], records: Sequence[PhotoRecord], la
             attacker.empty,
             people,
             labels,
+            everybody[attacker.recogniser.name],
         )
         for attacker in attackers
     }

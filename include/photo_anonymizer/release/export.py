@@ -315,6 +315,7 @@ def _evidence(
         "bounds": {
             "max_linked_rate": config.reid.max_linked_rate,
             "max_rank1_excess": config.reid.max_rank1_excess,
+            "max_resemblance_excess": config.reid.max_resemblance_excess,
             "min_control_rate": config.reid.min_control_rate,
         },
         "gate": verdict.model_dump(mode="json"),

@@ -58,6 +58,7 @@ EXPLANATIONS: Mapping[str, str] = {
 """What the reason codes mean, for people who do not know them."""
 
 _NAMES = {"jpeg": "JPEG", "png": "PNG", "webp": "WebP", "tiff": "TIFF", "avif": "AVIF"}
+_RATES = {"linked_rate", "rank1_low_excess", "resembles_low_excess", "linked_upper", "rank1_upper_excess"}
 _THUMBNAIL_PX = 260
 _JPEG_QUALITY = 78
 _SHORT_ID = 8
@@ -257,7 +258,7 @@ def _measures(aggregates: Mapping[str, Any]) -> dict[str, Any]:
 def _measured(column: str, value: Any) -> str:
     if value is None:
         return NOT_MEASURED
-    if column in ("linked_rate", "rank1_low_excess", "linked_upper", "rank1_upper_excess"):
+    if column in _RATES:
         return percent(value).replace("-", "−")
     return number(value)
 
