@@ -1,4 +1,4 @@
-"""A crowd for tests: a hundred drawn people on four photos, told apart by a small recogniser, and faults in their run."""
+"""A crowd for tests: a hundred drawn people on four photos, told apart by a small recogniser, and faults in a run."""
 
 from __future__ import annotations
 
