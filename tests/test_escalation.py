@@ -119,6 +119,16 @@ def test_what_the_ladder_cannot_fix_is_held(run: RunFolder, monkeypatch: pytest.
     assert measured.after.linked.n == 1  # the held photo is not part of what is published
 
 
+def test_the_steps_are_those_of_the_configuration(run: RunFolder) -> None:
+    config = run.config.model_copy(update={"reid": run.config.reid.model_copy(update={"ladder": "mask"})})
+    (run.path / "run.json").unlink()
+    run.start(config, "run-1")
+    photo_id = leave_clear(run)
+    measure_and_escalate(run)
+    edits = [edit for path in record_of(run, photo_id).patches for edit in load_edits(run.path / path)]
+    assert [edit["author"] for edit in edits if edit["layer"] == FACE_LAYER] == ["methods.mask"]
+
+
 def test_without_escalations_it_is_held_at_once(run: RunFolder) -> None:
     config = run.config.model_copy(update={"reid": run.config.reid.model_copy(update={"max_escalations": 0})})
     (run.path / "run.json").unlink()

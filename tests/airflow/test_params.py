@@ -97,6 +97,7 @@ def test_the_connection_is_optional_and_no_part_of_the_configuration() -> None:
 
 def test_a_switch_is_a_switch() -> None:
     assert schema_of("reid__require_faces")["type"] == "boolean"
+    assert schema_of("reid__ladder")["type"] == "string"
 
 
 @pytest.mark.parametrize("name", [name for name in sorted(PARAMS) if name != "source"])

@@ -11,6 +11,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
+from test_gate_suite import row
 
 from photo_anonymizer.config import ReidConfig
 from photo_anonymizer.errors import GateRefusedError
@@ -20,7 +21,6 @@ from photo_anonymizer.runfolder import RunFolder
 from photo_anonymizer.stages import measure
 from photo_anonymizer.vault import Vault
 from pipeline_run import rendered_and_attacked, small_config
-from test_gate_suite import row
 
 SECRET = "Käthe Éxample & daughter"
 
