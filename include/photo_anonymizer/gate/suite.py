@@ -178,7 +178,8 @@ def judge(rows: list[Aggregates], bounds: ReidConfig, second_reader: str = "auto
     ``BOOLEAN_ONLY``: results carry no values, so nothing can leak through them.
     """
     os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
-    logging.getLogger("great_expectations").setLevel(logging.WARNING)
+    for name in ("great_expectations", "great_expectations.data_context.types.base"):
+        logging.getLogger(name).setLevel(logging.WARNING)
     import great_expectations as gx
     import great_expectations.expectations as gxe
 
@@ -261,4 +262,3 @@ def _quiet(context: Any) -> None:
     from great_expectations.data_context.types.base import ProgressBarsConfig
 
     context.variables.progress_bars = ProgressBarsConfig(globally=False)
-    logging.getLogger("great_expectations.data_context.types.base").setLevel(logging.WARNING)

@@ -17,6 +17,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from photo_anonymizer.detection.reliability import ReliabilityBin, reliability_svg
+from photo_anonymizer.hand_test.result import HandResult
 from photo_anonymizer.imagefile import load
 from photo_anonymizer.model.face import Doubt
 from photo_anonymizer.model.measurement import ByPerson, Rate
@@ -103,6 +104,7 @@ def write_report(
             reliability=reliability_drawing(evidence["detection"]["calibration"]),
             unedited=[unedited_words(format, found) for format, found in evidence["unedited"].items()],
             changed=changed_words(evidence["changed"]),
+            hand_tests=[HandResult.model_validate(found) for found in evidence.get("hand_tests", ())],
             settings=settings(about["configuration"]),
             sheet=[_card(folder, row) for row in choose(photo_rows, contact_sheet_photos)],
             asked=contact_sheet_photos,
