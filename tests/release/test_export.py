@@ -238,7 +238,7 @@ def test_closing_a_run_removes_intermediate_files_and_embeddings(run: RunFolder,
     config = run.config
     close_run(run)
     assert not run.path.exists()
-    assert not list((Path(config.out) / "vault").rglob("*.f32"))
+    assert not list((Path(config.out) / "vault").rglob("embeddings"))
     assert release.is_dir()
 
 

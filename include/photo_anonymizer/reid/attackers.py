@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from photo_anonymizer.imagefile import decode
 from photo_anonymizer.model.record import PhotoRecord
@@ -22,6 +21,7 @@ from photo_anonymizer.reid.people import grouped, sample_of
 from photo_anonymizer.reid.recognisers.protocol import Comparison, Embeddings, Recogniser, comparison_of
 from photo_anonymizer.reid.stage import FacePairs, embed_published, read_pairs, write_pairs
 from photo_anonymizer.reid.statistics import rate
+from photo_anonymizer.sealed import SealedFolder
 
 GROUPS_FROM = 0.5
 """Share of the originals that a recogniser must know in the mirror before it says who is the same person."""
@@ -36,12 +36,12 @@ class Attacker:
     """
 
     recogniser: Recogniser
-    folder: Path
+    folder: SealedFolder
     compare: Comparison
     empty: Embeddings
 
     @classmethod
-    def of(cls, recogniser: Recogniser, folder: Path, records: Sequence[PhotoRecord]) -> Attacker:
+    def of(cls, recogniser: Recogniser, folder: SealedFolder, records: Sequence[PhotoRecord]) -> Attacker:
         """Lets the recogniser learn from the originals of these photos, if it is one that learns."""
         compare = comparison_of(recogniser, read_pairs(folder, records).original)
         return cls(recogniser, folder, compare, compare(empty_embeddings(recogniser)))
