@@ -119,6 +119,17 @@ def test_what_the_ladder_cannot_fix_is_held(run: RunFolder, monkeypatch: pytest.
     assert measured.after.linked.n == 1  # the held photo is not part of what is published
 
 
+def test_a_face_is_given_so_many_steps_and_no_more(run: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = run.config.model_copy(update={"reid": run.config.reid.model_copy(update={"max_escalations": 2})})
+    (run.path / "run.json").unlink()
+    run.start(config, "run-1")
+    photo_id = leave_clear(run)
+    monkeypatch.setattr(escalation, "patch_of", lambda *_: None)  # every step fails
+    assert measure_and_escalate(run).rounds == 2
+    assert record_of(run, photo_id).escalations == {"f0000": 2}
+    assert record_of(run, photo_id).detail == "1 of 1 faces"
+
+
 def test_the_steps_are_those_of_the_configuration(run: RunFolder) -> None:
     config = run.config.model_copy(update={"reid": run.config.reid.model_copy(update={"ladder": "mask"})})
     (run.path / "run.json").unlink()

@@ -87,7 +87,9 @@ def test_a_planted_fault_is_refused_with_its_reason(changes: dict[str, Any], mea
 
 
 def test_an_empty_table_is_refused() -> None:
-    assert not verdict([]).passed
+    judged = verdict([])
+    assert not judged.passed
+    assert judged.refusals[0] == "there is nothing to judge"
 
 
 def test_two_rows_are_refused() -> None:
