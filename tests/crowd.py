@@ -51,7 +51,7 @@ def crowd(root: Path, **changes: Any) -> RunConfig:
             rows.append(f"crowd{photo}.png,{x},{y},{SIDE_PX},{SIDE_PX}")
         Image.fromarray(rgb).save(photos / f"crowd{photo}.png")
     (root / "faces.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
-    own = described(models, cells(), threshold=0.7)
+    own = described(models, cells(), threshold=0.7, mean=[127.5] * 3)
     detection = {
         "detectors": "retinaface",
         "effort": "fast",

@@ -68,8 +68,10 @@ class Gallery:
 
 def resemblance(published: Embeddings, own: ArrayLike, gallery: Gallery) -> Resemblance:
     """How often published faces, and how often originals, are taken for another person: the nearest original of
-    somebody else is within the recogniser's threshold, nearer than an empty picture is to it, and far nearer than
-    anybody else's.
+    somebody else is within the recogniser's threshold, an empty picture is not, and nobody else's is nearly as near.
+
+    Originals for which the recogniser takes an empty picture, too, show little: small, blurred and false faces, which
+    every coarse face resembles.
 
     :param published: (n, D), ready to be compared.
     :param own: (n,), whom each of them showed.
@@ -87,14 +89,14 @@ def resemblance(published: Embeddings, own: ArrayLike, gallery: Gallery) -> Rese
 def likeness(probes: Embeddings, own: ArrayLike, gallery: Gallery, block: int = BLOCK) -> NDArray[np.float64]:
     """Distance of each probe to the nearest **other** person, as part of that to the second nearest: float64 (n,).
 
-    0: a copy of the nearest; 1: as near to two people; infinite: the nearest is further than the threshold or than an
-    empty picture, or the probe has no numbers. Of two people there is no second nearest; an empty picture stands in.
+    0: a copy of the nearest; 1: as near to two people; infinite: nobody who is not taken for emptiness is within the
+    threshold, or the probe has no numbers. Of two people there is no second nearest; an empty picture stands in.
 
     :param own: (n,), whom each probe showed.
     :param block: probes at a time; the memory needed is about 12 * block * m bytes.
     """
     mine, who = np.asarray(own), gallery.people
-    limits = np.minimum(gallery.to_empty, gallery.threshold)
+    limits = np.where(gallery.to_empty > gallery.threshold, gallery.threshold, 0.0)
     centre = gallery.rows.mean(axis=0)
     originals = np.asarray(gallery.rows - centre, np.float32)
     found = np.full(len(probes), np.inf)
