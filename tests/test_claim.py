@@ -145,7 +145,7 @@ def test_abandon_deletes_what_refused_runs_left_and_their_embeddings(config, run
     claim.give_back(config(), left)
     embeddings = Vault.of(config()).private_folder("one") / "embeddings"
     embeddings.mkdir()
-    (embeddings / "photo.f32").write_bytes(b"1234")
+    (embeddings / "photo.sealed").write_bytes(b"1234")
     assert claim.abandon(config()) == 1
     assert not left.path.exists()
     assert not embeddings.exists()

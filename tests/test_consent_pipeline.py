@@ -39,6 +39,8 @@ PHOTOS = {
     "he alone.png": PHOTOGRAPHER[20:],
     "he, marked.png": PHOTOGRAPHER,
 }
+SEAL_BYTES = 12 + 16
+"""Nonce and tag of AES-GCM."""
 HIS_FACE = "he, marked.png", 199, 120, 58, 74
 
 
@@ -191,11 +193,11 @@ def test_nothing_says_who_agreed(release: Path, exported: RunFolder, root: Path)
 
 def test_no_embedding_of_those_who_agreed_is_stored(prepared: RunFolder) -> None:
     """Only of anonymized faces: four rows of 128 float32 each, and one number, how light the skin is."""
-    stored = sorted(Path(prepared.config.out).rglob("*.f32"))
+    stored = sorted(Path(prepared.config.out).rglob("*.sealed"))
     assert {path.stem for path in stored} == {by_name(prepared)[name].photo_id for name in ("both.png", "he alone.png")}
     assert {(path.parent.name, path.stat().st_size) for path in stored} == {
-        ("dlib_resnet", 4 * 128 * 4),
-        ("skin_tone", 4),
+        ("dlib_resnet", 4 * 128 * 4 + SEAL_BYTES),
+        ("skin_tone", 4 + SEAL_BYTES),
     }
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
@@ -76,6 +78,21 @@ def test_a_face_left_clear_is_found_and_covered_by_a_stronger_step(run: RunFolde
     assert record.outside == UNCHANGED == change_outside(before, after, edits, lossless=False)
 
 
+def test_a_blur_of_3_px_hides_nobody_and_is_escalated(run: RunFolder) -> None:
+    originals = {record.photo_id: load(run.path / record.file) for record in run.records("strip_metadata", "0000")}
+    for record in run.records("anonymize", "0000"):
+        for path in record.patches:
+            blurred = cv2.GaussianBlur(originals[record.photo_id], (0, 0), 3)
+            patches = [replace(patch, pixels=blurred[patch.region.slices]) for patch in load_patches(run.path / path)]
+            save_patches(run.path / path, patches)
+    for stage in (RENDER, EMBED):
+        shutil.rmtree(run.stage(stage, "0000"))
+        run_shard_stage(run, stage, "0000")
+    measured = measure_and_escalate(run)
+    assert measured.before.by_recogniser["dlib_resnet"].linked.hits == 2
+    assert (measured.faces_escalated, measured.after.linked.hits) == (2, 0)
+
+
 def test_every_recogniser_looks_again_at_a_face_that_was_escalated(run: RunFolder) -> None:
     leave_clear(run)
     measured = measure_and_escalate(run)
@@ -100,6 +117,27 @@ def test_what_the_ladder_cannot_fix_is_held(run: RunFolder, monkeypatch: pytest.
     assert measured.photos_held == 1
     assert measured.after.linked.hits == 0
     assert measured.after.linked.n == 1  # the held photo is not part of what is published
+
+
+def test_a_face_is_given_so_many_steps_and_no_more(run: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = run.config.model_copy(update={"reid": run.config.reid.model_copy(update={"max_escalations": 2})})
+    (run.path / "run.json").unlink()
+    run.start(config, "run-1")
+    photo_id = leave_clear(run)
+    monkeypatch.setattr(escalation, "patch_of", lambda *_: None)  # every step fails
+    assert measure_and_escalate(run).rounds == 2
+    assert record_of(run, photo_id).escalations == {"f0000": 2}
+    assert record_of(run, photo_id).detail == "1 of 1 faces"
+
+
+def test_the_steps_are_those_of_the_configuration(run: RunFolder) -> None:
+    config = run.config.model_copy(update={"reid": run.config.reid.model_copy(update={"ladder": "mask"})})
+    (run.path / "run.json").unlink()
+    run.start(config, "run-1")
+    photo_id = leave_clear(run)
+    measure_and_escalate(run)
+    edits = [edit for path in record_of(run, photo_id).patches for edit in load_edits(run.path / path)]
+    assert [edit["author"] for edit in edits if edit["layer"] == FACE_LAYER] == ["methods.mask"]
 
 
 def test_without_escalations_it_is_held_at_once(run: RunFolder) -> None:

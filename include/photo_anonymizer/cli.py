@@ -80,6 +80,19 @@ def _parser() -> argparse.ArgumentParser:
     )
     queue.set_defaults(command=_review)
 
+    by_hand = commands.add_parser(
+        "hand-test", help="can a person tell who a published face was? a sheet, or its answers"
+    )
+    _dataset_arguments(by_hand)
+    by_hand.add_argument("--triplets", type=int, default=30, metavar="N", help="faces to ask about (default: 30)")
+    by_hand.add_argument(
+        "--another-photo",
+        action="store_true",
+        help="show another photo of the person: each folder of the source holds the photos of one",
+    )
+    by_hand.add_argument("--result", type=Path, metavar="ANSWERS.json", help="score what the sheet saved")
+    by_hand.set_defaults(command=_hand_test)
+
     listed = commands.add_parser("versions", help="published versions; which hold photos that are gone at the source")
     _dataset_arguments(listed)
     listed.set_defaults(command=_versions)
@@ -197,6 +210,21 @@ def _decide(config: RunConfig, vault: Vault, decision: Sequence[str]) -> int:
 
         write_sheet(config)  # the reviewer works with it: without the face that was just decided
     print("recorded; the next run follows it")
+    return EXIT_DONE
+
+
+def _hand_test(arguments: argparse.Namespace) -> int:
+    config = _known_dataset(arguments)
+    if arguments.result:
+        from photo_anonymizer.hand_test.result import score
+
+        print(score(Vault.of(config), arguments.result).in_words)
+        print("kept in the vault, and said in the next version's report; the sheet is deleted")
+        return EXIT_DONE
+    from photo_anonymizer.hand_test.sheet import write_sheet
+
+    print(f"sheet: {write_sheet(config, arguments.triplets, arguments.another_photo)}")
+    print("it shows clear faces: keep it to yourself; answer it, save, and score: photo-anonymizer hand-test --result")
     return EXIT_DONE
 
 

@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -19,6 +19,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from photo_anonymizer.errors import ConfigError
 
 MethodName = Literal["blur", "pixelate", "mask", "avatar", "synthetic", "feature_preserving"]
+DESTROYS: tuple[MethodName, ...] = ("mask", "avatar")
+"""Methods that leave nothing of the face's pixels."""
+STRONGER = "stronger"
+"""The run's own method once more, stronger: a word of the ladder beside the methods' names."""
+MAX_RUNGS = 6
 KEEPS_HAIR: tuple[MethodName, ...] = ("synthetic", "feature_preserving")
 """Methods that follow the face's outline, which cannot cover the hair as well."""
 Colour = Annotated[str, Field(pattern=r"^(#[0-9a-fA-F]{6}|local)$")]
@@ -413,7 +418,20 @@ class ReidConfig(_Section):
         le=1,
         description="How far the lower end of rank-1's 95 % interval may lie above chance.",
     )
-    max_escalations: int = Field(3, ge=0, le=6, description="Steps up the ladder that one face may be given.")
+    max_resemblance_excess: float = Field(
+        0.1,
+        ge=0,
+        le=1,
+        description="Share of published faces that may be taken for one particular other person of the run: how far "
+        "the lower end of its 95 % interval may lie above that of the originals.",
+    )
+    ladder: str = Field(
+        "auto",
+        description="What a face is given that is still linked, step by step: stronger (the run's method again) and "
+        "names of methods, separated by commas, a method that destroys last. auto: stronger,pixelate,mask; for mask "
+        "and avatar mask,mask.",
+    )
+    max_escalations: int = Field(3, ge=0, le=MAX_RUNGS, description="Steps up the ladder that one face may be given.")
     require_faces: bool = Field(
         True, description="Refuse a release in which no face was found at all: nothing was proven."
     )
@@ -427,6 +445,29 @@ class ReidConfig(_Section):
     def user_recogniser_files(self) -> tuple[Path, ...]:
         """The descriptions of the user's own recognisers."""
         return tuple(_expanded(path) for path in split_paths(self.user_recognisers))
+
+    @property
+    def rungs(self) -> tuple[str, ...]:
+        """The ladder's words above the run's own method; empty: the method's usual ones."""
+        return () if self.ladder == "auto" else tuple(word.strip() for word in self.ladder.split(","))
+
+    @model_validator(mode="after")
+    def _climbable(self) -> ReidConfig:
+        rungs, methods = self.rungs, get_args(MethodName)
+        if unknown := [word for word in rungs if word not in (STRONGER, *methods)]:
+            raise ValueError(
+                f"ladder: {unknown[0]!r} is no step; there are {STRONGER}, {', '.join(methods)}, or auto alone"
+            )
+        if len(rungs) > MAX_RUNGS:
+            raise ValueError(f"ladder: {len(rungs)} steps, and a face is given at most {MAX_RUNGS}")
+        if STRONGER in rungs[rungs.count(STRONGER) :]:
+            raise ValueError(f"ladder: {STRONGER} is the run's own method again, and stands before all others")
+        if rungs and rungs[-1] not in DESTROYS:
+            raise ValueError(
+                f"ladder: it ends with {rungs[-1]}, which keeps something of the face; let it end with "
+                f"{' or '.join(DESTROYS)}"
+            )
+        return self
 
     @model_validator(mode="after")
     def _provable(self) -> ReidConfig:
@@ -531,6 +572,8 @@ class RunConfig(_Section):
     def _hair(self) -> RunConfig:
         if self.region.hair and self.chosen_method in KEEPS_HAIR:
             raise ValueError(f"region.hair: {self.chosen_method} keeps the hair; choose blur, pixelate or mask")
+        if self.region.hair and (keeping := [word for word in self.reid.rungs if word in KEEPS_HAIR]):
+            raise ValueError(f"region.hair: {keeping[0]} of reid.ladder keeps the hair; leave it out")
         return self
 
     @property

@@ -113,7 +113,7 @@ class _Loop:
 
     def _attack(self) -> Attacks:
         going = self._going()
-        return attack_all(self.attackers, going, labels_of(going, self.tones))
+        return attack_all(self.attackers, going, labels_of(going, self.tones), list(self.records.values()))
 
     def _linked(self) -> dict[str, list[str]]:
         by_photo: dict[str, list[str]] = defaultdict(list)

@@ -104,6 +104,26 @@ class Vault:
         """All faces that wait on one page, as far as somebody asked for it. Gone as soon as the queue changes."""
         return self.path / "review.html"
 
+    @property
+    def hand_test_sheet_path(self) -> Path:
+        """Questions for a person about published faces. Gone as soon as they are answered, or a photo of it is."""
+        return self.path / "hand_test.html"
+
+    @property
+    def hand_test_key_path(self) -> Path:
+        """The right answers, and whose photos the sheet shows."""
+        return self.path / "hand_test.json"
+
+    @property
+    def hand_tests_path(self) -> Path:
+        """What hand tests showed, in numbers."""
+        return self.path / "hand_tests.json"
+
+    def forget_hand_test(self) -> None:
+        """Deletes the sheet and its key."""
+        self.hand_test_sheet_path.unlink(missing_ok=True)
+        self.hand_test_key_path.unlink(missing_ok=True)
+
     def private_folder(self, run_name: str) -> Path:
         """Private details of one run's attacks."""
         folder = self.path / "runs" / run_name
@@ -353,6 +373,10 @@ class Vault:
 
     def _forget_pictures_of(self, photo_ids: set[str] | DiskMap) -> None:
         """Deletes what reviewers would see of some photos. Their faces stay on the queue, should the photos be back."""
+        if self.hand_test_key_path.is_file() and any(
+            photo_id in photo_ids for photo_id in read_json(self.hand_test_key_path)["photo_ids"]
+        ):
+            self.forget_hand_test()
         for path in self._pictures():
             if path.name.partition("_")[0] in photo_ids:
                 self.review_sheet_path.unlink(missing_ok=True)

@@ -95,6 +95,11 @@ def test_the_connection_is_optional_and_no_part_of_the_configuration() -> None:
     assert CONNECTION not in param_values(RunConfig(source="photos"))
 
 
+def test_the_order_of_escalation_can_be_typed_in() -> None:
+    assert schema_of("reid__ladder")["type"] == "string"
+    assert PARAMS["reid__ladder"].resolve() == "auto"
+
+
 def test_a_switch_is_a_switch() -> None:
     assert schema_of("reid__require_faces")["type"] == "boolean"
 

@@ -32,6 +32,7 @@ GOOD = Aggregates(
     control_rate=0.97,
     linked_rate=0.0,
     rank1_low_excess=-0.04,
+    resembles_low_excess=0.0,
 )
 
 
@@ -72,6 +73,8 @@ def test_a_good_run_passes_every_expectation() -> None:
         ({"faces": 0, "faces_measured": 0, "photos_with_faces": 0, "photos_measured": 0}, "no face was found"),
         ({"linked_rate": 0.05}, "still linked"),
         ({"rank1_low_excess": 0.06}, "above chance"),
+        ({"resembles_low_excess": 0.11}, "published faces resemble other people of the batch"),
+        ({"resembles_low_excess": None}, "resembles_low_excess is missing"),
         ({"linked_rate": None}, "linked_rate is missing"),
         ({"rank1_low_excess": None}, "rank1_low_excess is missing"),
         ({"linked_rate": float("nan")}, "linked_rate is missing"),
@@ -84,7 +87,9 @@ def test_a_planted_fault_is_refused_with_its_reason(changes: dict[str, Any], mea
 
 
 def test_an_empty_table_is_refused() -> None:
-    assert not verdict([]).passed
+    judged = verdict([])
+    assert not judged.passed
+    assert judged.refusals[0] == "there is nothing to judge"
 
 
 def test_two_rows_are_refused() -> None:
@@ -110,6 +115,7 @@ def test_a_collection_without_people_passes_only_when_that_is_asked_for() -> Non
         control_rate=None,
         linked_rate=None,
         rank1_low_excess=None,
+        resembles_low_excess=None,
     )
     assert not verdict([nobody]).passed
     assert verdict([nobody], require_faces=False).passed

@@ -13,6 +13,7 @@ from photo_anonymizer.reid.attackers import Attacker, attack_all, linked_by_any
 from photo_anonymizer.reid.measure import empty_embeddings
 from photo_anonymizer.reid.recognisers.eigenfaces import MIN_FACES, Eigenfaces
 from photo_anonymizer.reid.stage import write_pairs
+from sealing import sealed
 
 RNG = np.random.default_rng(11)
 N, NUMBERS = 40, 64
@@ -48,8 +49,7 @@ def attacker(
 
     :param knows: it knows the originals in the mirror.
     """
-    place = folder / name
-    place.mkdir()
+    place = sealed(folder, name)
     original = strangers() if original is None else original
     published, mirrored = strangers(), original if knows else strangers()
     published[list(clear)] = original[list(clear)]
@@ -83,7 +83,7 @@ def test_one_that_sees_nothing_is_not_listened_to(tmp_path: Path, rows: float) -
 
 def test_a_face_counts_as_attacked_only_when_every_recogniser_attacked_it(tmp_path: Path) -> None:
     both = [attacker(tmp_path, "one"), attacker(tmp_path, "two")]
-    (both[1].folder / "p00.f32").unlink()
+    (both[1].folder.path / "p00.sealed").unlink()
     assert attack_all(both, PHOTOS, {}).linked.n == N - 1
 
 
@@ -115,8 +115,8 @@ def test_one_that_learns_learns_from_all_originals_and_judges_few_alike(tmp_path
     records = [PHOTOS[0].with_(photo_id=f"e{number:03d}") for number in range(MIN_FACES)]
     for row, record in enumerate(records):
         rows = original[row : row + 1]
-        write_pairs(tmp_path, record, rows, rows, rows if row < 3 else -rows, np.full_like(rows, np.nan))
-    learned = Attacker.of(eigenfaces, tmp_path, records)
+        write_pairs(sealed(tmp_path), record, rows, rows, rows if row < 3 else -rows, np.full_like(rows, np.nan))
+    learned = Attacker.of(eigenfaces, sealed(tmp_path), records)
     assert learned.linked(records) == [(f"e{number:03d}", "f0000") for number in range(3)]
     assert learned.linked(records[:1]) == [("e000", "f0000")]
     np.testing.assert_array_equal(learned.pairs(records[:1]).original, learned.pairs(records).original[:1])

@@ -13,9 +13,19 @@ from photo_anonymizer.config import ReidConfig, RunConfig
 from photo_anonymizer.errors import ConfigError, ModelError
 from photo_anonymizer.model.record import PhotoRecord
 from photo_anonymizer.reid.recognisers.lbp import Lbp
-from photo_anonymizer.reid.stage import embed_published, read_pairs, recognisers_of, write_pairs
+from photo_anonymizer.reid.stage import (
+    embed_published,
+    embeddings_folder,
+    read_pairs,
+    recognisers_of,
+    remove_embeddings,
+    write_pairs,
+)
 from photo_anonymizer.stages import start_run
+from photo_anonymizer.vault import Vault
+from pipeline_run import rendered_and_attacked, small_config
 from recognisercases import cells, described
+from sealing import sealed
 
 
 def names(config: ReidConfig) -> list[str]:
@@ -73,11 +83,23 @@ def record(*faces) -> PhotoRecord:
 def test_what_is_kept_of_a_face_is_read_back(tmp_path: Path) -> None:
     rows = np.random.default_rng(0).normal(size=(4, 2, 16)).astype(np.float32)
     two = record(face(0, 0, 20, 30), face(40, 0, 20, 30, face_id="f0001"))
-    write_pairs(tmp_path, two, *rows)
-    found = read_pairs(tmp_path, [two])
+    write_pairs(sealed(tmp_path), two, *rows)
+    found = read_pairs(sealed(tmp_path), [two])
     assert found.keys == (("one", "f0000"), ("one", "f0001"))
     assert found.blank is not None
     np.testing.assert_array_equal(np.stack([found.original, found.mirrored, found.published, found.blank]), rows)
+
+
+def test_a_run_leaves_no_readable_embedding_in_the_vault(tmp_path: Path) -> None:
+    run = rendered_and_attacked(small_config(tmp_path))
+    folder = embeddings_folder(run, "dlib_resnet")
+    pairs = read_pairs(folder, run.all_records("embed_faces"))
+    assert len(pairs.keys) == 2
+    vault = b"".join(path.read_bytes() for path in Vault.of(run.config).path.rglob("*") if path.is_file())
+    numbers = [rows[0, at : at + 2].tobytes() for rows in (pairs.original, pairs.published) for at in range(127)]
+    assert not [eight_bytes for eight_bytes in numbers if eight_bytes in vault]
+    remove_embeddings(run)
+    assert not list(folder.path.parent.parent.glob("embeddings*"))
 
 
 def test_only_of_a_face_that_the_edge_cuts_off_there_is_an_empty_picture_of_its_own(astronaut: np.ndarray) -> None:

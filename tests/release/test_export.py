@@ -7,10 +7,12 @@ import hashlib
 import json
 import os
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import bagit
+import numpy as np
 import pytest
 
 from photo_anonymizer.errors import GateRefusedError, PhotoAnonymizerError, ReleaseError
@@ -18,6 +20,8 @@ from photo_anonymizer.gate.stage import RESULT as VERDICT
 from photo_anonymizer.gate.stage import STAGE as GATE
 from photo_anonymizer.gate.stage import pass_gate
 from photo_anonymizer.imagefile import load
+from photo_anonymizer.reid.measure import own_distances
+from photo_anonymizer.reid.stage import embeddings_folder, read_pairs, recognisers_of
 from photo_anonymizer.release import export, tables
 from photo_anonymizer.release.export import export_release
 from photo_anonymizer.release.verify import verify
@@ -55,6 +59,31 @@ def test_the_contracts_files_are_there(release: Path) -> None:
     present = {path.name for path in (release / "data").iterdir()}
     assert present == {"photos", "photos.parquet", "faces.parquet", "run.json", "qa.json", "report.html", "audit.jsonl"}
     bagit.Bag(str(release)).validate()
+
+
+def files_that_say(root: Path, numbers: Iterable[float]) -> list[str]:
+    """Files outside of the vault, but for pictures, in which one of the numbers stands with four digits or more."""
+    wanted = [f"{number:.6f}"[:6].encode() for number in numbers]
+    return [
+        path.name
+        for path in sorted(root.rglob("*"))
+        if path.is_file()
+        and not path.is_relative_to(root / "vault")
+        and path.suffix in {".json", ".jsonl", ".html", ".txt", ".parquet", ".log", ""}
+        and any(number in path.read_bytes() for number in wanted)
+    ]
+
+
+def test_how_similar_one_face_is_to_anything_is_said_nowhere_but_in_the_vault(run: RunFolder, release: Path) -> None:
+    root = Path(run.config.out)
+    (recogniser,) = (one for one in recognisers_of(run.config.reid, 1) if one.name == "dlib_resnet")
+    folder = embeddings_folder(run, recogniser.name)
+    pairs = read_pairs(folder, run.all_records("embed_faces"))
+    similar = [*own_distances(pairs), float(np.linalg.norm(pairs.original[0] - pairs.original[1]))]
+    assert len(similar) == 3
+    assert files_that_say(root, similar) == []
+    (run.path / "told.json").write_text(json.dumps({"f0000": float(similar[0])}), encoding="utf-8")
+    assert files_that_say(root, similar) == ["told.json"]  # the search finds it where it is
 
 
 def test_the_tables_have_the_contracts_columns(release: Path) -> None:
@@ -238,7 +267,7 @@ def test_closing_a_run_removes_intermediate_files_and_embeddings(run: RunFolder,
     config = run.config
     close_run(run)
     assert not run.path.exists()
-    assert not list((Path(config.out) / "vault").rglob("*.f32"))
+    assert not list((Path(config.out) / "vault").rglob("embeddings"))
     assert release.is_dir()
 
 

@@ -82,6 +82,9 @@ class Aggregates(BaseModel):
     """Lower end of rank-1's interval minus chance, the highest of all recognisers."""
     furthest: str = ""
     """Whose that is."""
+    resembles_low_excess: float | None = None
+    """Lower end of the interval of how many faces are taken for another person of the run, minus how many originals
+    are, the highest of all recognisers; 0 where nobody else is there."""
     people: int | None = None
     """People whom the measured faces show, as far as a recogniser tells them apart."""
     linked_upper: float | None = None
@@ -204,6 +207,7 @@ def tally(
         linked_rate=attacks.linked.rate,
         rank1_low_excess=_highest(_low_excess(attack) for attack in heard),
         furthest=_furthest(heard),
+        resembles_low_excess=_highest(attack.resemblance.low_excess for attack in heard if attack.resemblance),
         people=by_person.people if by_person else None,
         linked_upper=upper_end(by_person.hit.hits, by_person.people) if by_person and by_person.people else None,
         rank1_upper_excess=_highest(_upper_excess(attack) for attack in heard),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
+from pathlib import Path
 
 from photo_anonymizer import outcome
 from photo_anonymizer.accounting import account
@@ -30,7 +31,8 @@ def pass_gate(run: RunFolder) -> Verdict:
     run.tell(STAGE, WHOLE, 0, 1)
     if not run.done(STAGE):
         row = aggregate(run)
-        verdict = judge([row], run.config.reid, run.config.metadata.second_reader)
+        docs = data_docs_folder(run)
+        verdict = judge([row], run.config.reid, run.config.metadata.second_reader, docs)
         with run.publish(STAGE) as output:
             write_json(
                 output.folder / RESULT,
@@ -43,6 +45,11 @@ def pass_gate(run: RunFolder) -> Verdict:
         refuse(run, verdict)
     log.info("gate: all %d expectations are met", len(verdict.findings))
     return verdict
+
+
+def data_docs_folder(run: RunFolder) -> Path:
+    """Where Great Expectations' pages about this run lie: in the vault, also after the run is gone."""
+    return Vault.of(run.config).private_folder(run.path.name) / "data_docs"
 
 
 def refuse(run: RunFolder, verdict: Verdict) -> None:

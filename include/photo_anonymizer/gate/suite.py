@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import logging
 import os
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
 from photo_anonymizer.config import ReidConfig
+from photo_anonymizer.gate import data_docs
 from photo_anonymizer.gate.aggregates import Aggregates
 from photo_anonymizer.reid.claims import needed_n
 
-SUITE = "photo_release"
+SUITE, CHECKPOINT = "photo_release", "gate"
 NOT_NULL = "ExpectColumnValuesToNotBeNull"
 
 
@@ -131,6 +133,13 @@ def expectations(bounds: ReidConfig, second_reader: str = "auto", row: Aggregate
             f"faces are found among all originals more than {bounds.max_rank1_excess:.1%} above chance"
             + (f" by {row.furthest}" if row and row.furthest else ""),
         ),
+        (
+            bounded,
+            "resembles_low_excess",
+            {"max_value": bounds.max_resemblance_excess},
+            "published faces resemble other people of the batch: they are taken for one of them more than "
+            f"{bounds.max_resemblance_excess:.1%} more often than strangers are",
+        ),
         *(_proof(bounds, row) if bounds.claim == "proven" else []),
     ]
 
@@ -156,19 +165,21 @@ def _proof(bounds: ReidConfig, row: Aggregates | None) -> list[Expected]:
     ]
 
 
-_MAY_BE_MISSING = frozenset({"control_rate", "linked_rate", "rank1_low_excess"}) | _FOR_PROOF
+_MAY_BE_MISSING = frozenset({"control_rate", "linked_rate", "rank1_low_excess", "resembles_low_excess"}) | _FOR_PROOF
 """Without a face there is no rate; whether that may be is the configuration's choice."""
 
 
-def judge(rows: list[Aggregates], bounds: ReidConfig, second_reader: str = "auto") -> Verdict:
+def judge(rows: list[Aggregates], bounds: ReidConfig, second_reader: str = "auto", docs: Path | None = None) -> Verdict:
     """Lets Great Expectations evaluate the suite over the aggregate rows (exactly one is right).
 
     :param second_reader: the configuration's ``metadata.second_reader``.
+    :param docs: folder that the Data Docs are written to; ``None``: nowhere.
 
     ``BOOLEAN_ONLY``: results carry no values, so nothing can leak through them.
     """
     os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
-    logging.getLogger("great_expectations").setLevel(logging.WARNING)
+    for name in ("great_expectations", "great_expectations.data_context.types.base"):
+        logging.getLogger(name).setLevel(logging.WARNING)
     import great_expectations as gx
     import great_expectations.expectations as gxe
 
@@ -186,13 +197,27 @@ def judge(rows: list[Aggregates], bounds: ReidConfig, second_reader: str = "auto
         gx.ExpectationSuite(
             name=SUITE,
             expectations=[
-                getattr(gxe, kind)(**({"column": column} if column else {}), **arguments)
-                for kind, column, arguments, _ in wanted
+                getattr(gxe, kind)(
+                    **({"column": column} if column else {}), **arguments, notes=f"Refused when {meaning}"
+                )
+                for kind, column, arguments, meaning in wanted
             ],
         )
     )
     definition = context.validation_definitions.add(gx.ValidationDefinition(name=SUITE, data=batch, suite=suite))
-    result = definition.run(batch_parameters={"dataframe": _frame(rows)}, result_format="BOOLEAN_ONLY")
+    checkpoint = context.checkpoints.add(
+        gx.Checkpoint(
+            name=CHECKPOINT,
+            validation_definitions=[definition],
+            result_format="BOOLEAN_ONLY",
+            actions=[data_docs.action(context)] if docs else [],
+        )
+    )
+    # The run's own name is the user's, and may name somebody.
+    checked = checkpoint.run(batch_parameters={"dataframe": _frame(rows)}, run_id=gx.RunIdentifier(run_name=CHECKPOINT))
+    (result,) = checked.run_results.values()
+    if docs:
+        data_docs.write(context, result, docs)
     meanings = {(kind, column): meaning for kind, column, _, meaning in wanted}
     findings = tuple(_finding(item, meanings) for item in result.results)
     complete = len(findings) == len(wanted)
@@ -237,4 +262,3 @@ def _quiet(context: Any) -> None:
     from great_expectations.data_context.types.base import ProgressBarsConfig
 
     context.variables.progress_bars = ProgressBarsConfig(globally=False)
-    logging.getLogger("great_expectations.data_context.types.base").setLevel(logging.WARNING)

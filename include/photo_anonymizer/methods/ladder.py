@@ -1,17 +1,28 @@
-"""The ladder that a face climbs while an attack still links it: the same method stronger, pixelation, then masks."""
+"""The ladder that a face climbs while an attack still links it: as a rule the method stronger, pixelation, a mask."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
-from photo_anonymizer.config import MethodName, RunConfig
+from photo_anonymizer.config import STRONGER, MethodName, RunConfig
 from photo_anonymizer.methods.region import Shape
 
 LIGHT, DARK = "#c0c0c0", "#202020"
 """Greys of the last rungs. A recogniser gives an empty box an embedding too, and for one or two faces in a hundred that
 lies within its threshold by accident; a box of another grey lies elsewhere."""
 OUTLINE_LESS = 0.1
+_CELLS = (STRONGER, "pixelate", "mask")
+USUAL: Mapping[str, tuple[str, ...]] = {
+    "blur": _CELLS,
+    "pixelate": _CELLS,
+    "synthetic": _CELLS,
+    "feature_preserving": _CELLS,
+    "mask": ("mask", "mask"),
+    "avatar": ("mask", "mask"),
+}
+"""What ``auto`` means."""
 
 
 @dataclass(frozen=True)
@@ -42,20 +53,50 @@ def choose_method(config: RunConfig) -> MethodName:
 
 
 def ladder(config: RunConfig, method: MethodName) -> tuple[Step, ...]:
-    """The rungs that a face of this run may take, weakest first; the first one is the configured method."""
-    makers = {
-        "blur": _cells,
-        "pixelate": _cells,
-        "mask": _mask,
-        "avatar": _avatar,
-        "synthetic": _synthetic,
-        "feature_preserving": _feature_preserving,
-    }
-    steps = makers[method](config, method)
+    """The rungs that a face of this run may take: the configured method, then what ``reid.ladder`` says."""
+    words = config.reid.rungs or USUAL[method]
+    steps = [_own(config, method)]
+    for place, word in enumerate(words):
+        times = 1 + words[:place].count(word)
+        steps.append(_stronger(config, method, times) if word == STRONGER else _rung(config, word, times))
     return tuple(replace(step, hair=config.region.hair) for step in steps)
 
 
-def _mask(config: RunConfig, _: MethodName) -> tuple[Step, ...]:
+def _own(config: RunConfig, method: str) -> Step:
+    """A method as it is configured."""
+    makers: Mapping[str, Callable[[RunConfig], Step]] = {
+        "blur": lambda config: _cells(config, "blur"),
+        "pixelate": lambda config: _cells(config, "pixelate"),
+        "mask": _mask,
+        "avatar": lambda config: Step("avatar", dict(config.avatar.model_dump()), config.region.scale),
+        "synthetic": _synthetic,
+        "feature_preserving": _feature_preserving,
+    }
+    return makers[method](config)
+
+
+def _stronger(config: RunConfig, method: MethodName, times: int) -> Step:
+    """The method once more: half the cells, half as strong again, or a larger region."""
+    own = _own(config, method)
+    if method == "mask":
+        return _solid(config, times)
+    if method == "avatar":
+        return replace(own, scale=own.scale * _larger(times))
+    if method in ("blur", "pixelate"):
+        fewer = max(1, own.parameters["cells"] // 2**times)
+        return replace(own, parameters={**own.parameters, "cells": fewer}, scale=own.scale * 1.1**times)
+    return replace(own, parameters={**own.parameters, "strength": own.parameters["strength"] * 1.5**times})
+
+
+def _rung(config: RunConfig, word: str, times: int) -> Step:
+    """Another method: coarser than it is configured where it has cells, each mask larger than the one before."""
+    if word == "mask":
+        return _solid(config, times)
+    makers = {"pixelate": _pixelated, "blur": _blurred}
+    return makers[word](config) if word in makers else _own(config, word)
+
+
+def _mask(config: RunConfig) -> Step:
     icon = config.mask.icon_name if config.mask.shape == "icon" else None
     parameters: dict[str, Any] = {"colour": config.mask.colour, "icon": icon}
     if config.mask.shape == "outline":
@@ -63,28 +104,15 @@ def _mask(config: RunConfig, _: MethodName) -> tuple[Step, ...]:
         times = round(config.region.scale - OUTLINE_LESS, 3)
         parameters |= {"outline": times, "feather": config.region.feather}
     shapes: dict[str, Shape] = {"rectangle": "rectangle", "rounded": "rounded", "icon": "circle"}
-    shape = shapes.get(config.mask.shape, "ellipse")
-    return Step("mask", parameters, config.region.scale, shape), *_larger_masks(config)
+    return Step("mask", parameters, config.region.scale, shapes.get(config.mask.shape, "ellipse"))
 
 
-def _avatar(config: RunConfig, method: MethodName) -> tuple[Step, ...]:
-    return Step(method, dict(config.avatar.model_dump()), config.region.scale), *_larger_masks(config)
+def _cells(config: RunConfig, method: Literal["blur", "pixelate"]) -> Step:
+    return Step(method, dict(getattr(config, method).model_dump()), config.region.scale)
 
 
-def _larger_masks(config: RunConfig) -> tuple[Step, Step]:
-    return _solid(config.region.scale * 1.3, LIGHT), _solid(config.region.scale * 1.7, DARK)
-
-
-def _cells(config: RunConfig, method: MethodName) -> tuple[Step, ...]:
-    scale = config.region.scale
-    first = Step(method, dict(getattr(config, method).model_dump()), scale)
-    stronger = Step(method, {**first.parameters, "cells": max(1, first.parameters["cells"] // 2)}, scale * 1.1)
-    return first, stronger, _pixelated(config), _solid(scale * 1.3, LIGHT)
-
-
-def _synthetic(config: RunConfig, method: MethodName) -> tuple[Step, ...]:
+def _synthetic(config: RunConfig) -> Step:
     """Where a face cannot be drawn well it is blurred, coarsely: that can always be done, and looks calm."""
-    scale, otherwise = config.region.scale, _blurred(config)
     own = config.synthetic
     parameters: dict[str, Any] = {"donors": own.donors, "k": own.k, "strength": own.strength}
     if own.generator != "none":
@@ -93,19 +121,13 @@ def _synthetic(config: RunConfig, method: MethodName) -> tuple[Step, ...]:
             "generator_model": own.generator_model,
             "strength": own.strength,
         }
-    first = Step(method, parameters, scale, otherwise=otherwise)
-    further = {**first.parameters, "strength": first.parameters["strength"] * 1.5}
-    return first, Step(method, further, scale, otherwise=otherwise), _pixelated(config), _solid(scale * 1.3, LIGHT)
+    return Step("synthetic", parameters, config.region.scale, otherwise=_blurred(config))
 
 
-def _feature_preserving(config: RunConfig, method: MethodName) -> tuple[Step, ...]:
-    """Half as strong again, then cells; what cannot be drawn well is blurred, as in :func:`_synthetic`."""
-    scale, otherwise = config.region.scale, _blurred(config)
+def _feature_preserving(config: RunConfig) -> Step:
+    """What cannot be drawn well is blurred, as in :func:`_synthetic`."""
     strength = config.feature_preserving.strength
-    first, further = (
-        Step(method, {"strength": value}, scale, otherwise=otherwise) for value in (strength, 1.5 * strength)
-    )
-    return first, further, _pixelated(config), _solid(scale * 1.3, LIGHT)
+    return Step("feature_preserving", {"strength": strength}, config.region.scale, otherwise=_blurred(config))
 
 
 def _blurred(config: RunConfig) -> Step:
@@ -120,5 +142,12 @@ def _pixelated(config: RunConfig) -> Step:
     return Step("pixelate", coarse, config.region.scale * 1.1)
 
 
-def _solid(scale: float, colour: str) -> Step:
-    return Step("mask", {"colour": colour, "icon": None}, scale, "rectangle")
+def _solid(config: RunConfig, times: int) -> Step:
+    """A rectangle, larger and of the other grey every time."""
+    colour = LIGHT if times % 2 else DARK
+    return Step("mask", {"colour": colour, "icon": None}, config.region.scale * _larger(times), "rectangle")
+
+
+def _larger(times: int) -> float:
+    """1.3, 1.7, 2.1, …"""
+    return round(0.9 + 0.4 * times, 1)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from photo_anonymizer.imagefile import decode
 from photo_anonymizer.model.record import PhotoRecord
@@ -22,6 +21,7 @@ from photo_anonymizer.reid.people import grouped, sample_of
 from photo_anonymizer.reid.recognisers.protocol import Comparison, Embeddings, Recogniser, comparison_of
 from photo_anonymizer.reid.stage import FacePairs, embed_published, read_pairs, write_pairs
 from photo_anonymizer.reid.statistics import rate
+from photo_anonymizer.sealed import SealedFolder
 
 GROUPS_FROM = 0.5
 """Share of the originals that a recogniser must know in the mirror before it says who is the same person."""
@@ -36,12 +36,12 @@ class Attacker:
     """
 
     recogniser: Recogniser
-    folder: Path
+    folder: SealedFolder
     compare: Comparison
     empty: Embeddings
 
     @classmethod
-    def of(cls, recogniser: Recogniser, folder: Path, records: Sequence[PhotoRecord]) -> Attacker:
+    def of(cls, recogniser: Recogniser, folder: SealedFolder, records: Sequence[PhotoRecord]) -> Attacker:
         """Lets the recogniser learn from the originals of these photos, if it is one that learns."""
         compare = comparison_of(recogniser, read_pairs(folder, records).original)
         return cls(recogniser, folder, compare, compare(empty_embeddings(recogniser)))
@@ -76,13 +76,22 @@ def linked_by_any(attackers: Sequence[Attacker], records: Sequence[PhotoRecord])
     return {key for attacker in attackers for key in attacker.linked(records)}
 
 
-def attack_all(attackers: Sequence[Attacker], records: Sequence[PhotoRecord], labels: Labels) -> Attacks:
-    """The attack of every recogniser on these photos."""
+def attack_all(
+    attackers: Sequence[Attacker],
+    records: Sequence[PhotoRecord],
+    labels: Labels,
+    batch: Sequence[PhotoRecord] | None = None,
+) -> Attacks:
+    """The attack of every recogniser on these photos.
+
+    :param batch: all photos of the run, those that are held among them: for whom a face may be taken.
+    """
     pairs = {attacker.recogniser.name: attacker.pairs(records) for attacker in attackers}
     attacked = set.intersection(*(set(found.keys) for found in pairs.values())) if pairs else set()
     keys = [key for key in next(iter(pairs.values())).keys if key in attacked] if pairs else []
     links = linked_by_any(attackers, records) & attacked
-    people = people_of(attackers, pairs, links)
+    everybody = {attacker.recogniser.name: attacker.pairs(batch) for attacker in attackers} if batch else pairs
+    people = people_of(attackers, everybody, links)
     found = {
         attacker.recogniser.name: measure(
             pairs[attacker.recogniser.name],
@@ -91,6 +100,7 @@ def attack_all(attackers: Sequence[Attacker], records: Sequence[PhotoRecord], la
             attacker.empty,
             people,
             labels,
+            everybody[attacker.recogniser.name],
         )
         for attacker in attackers
     }

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 from photo_anonymizer.model.record import PhotoRecord
 from photo_anonymizer.reid.stage import read_skin_tones
+from photo_anonymizer.sealed import SealedFolder
 from photo_anonymizer.skin_tone import GROUPS, group_of
 
 Key = tuple[str, str]
@@ -25,7 +25,7 @@ def size_band(height_px: float) -> str:
     return SIZE_BANDS[sum(height_px >= edge for edge in _EDGES_PX)]
 
 
-def labels_of(records: Sequence[PhotoRecord], tones: Path) -> dict[str, dict[Key, str]]:
+def labels_of(records: Sequence[PhotoRecord], tones: SealedFolder) -> dict[str, dict[Key, str]]:
     """Kind of group → the group of every anonymized face of these photos; ``""``: it is in none.
 
     :param tones: folder with the skins' angles.

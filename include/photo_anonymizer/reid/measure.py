@@ -13,6 +13,7 @@ from photo_anonymizer.reid.groups import MIN_FACES, ORDER, Key
 from photo_anonymizer.reid.people import by_person
 from photo_anonymizer.reid.ranking import ranks
 from photo_anonymizer.reid.recognisers.protocol import Embeddings, Recogniser
+from photo_anonymizer.reid.resemblance import Gallery, Resemblance, resemblance
 from photo_anonymizer.reid.stage import FacePairs
 from photo_anonymizer.reid.statistics import chance_normalised, is_degenerate, rate, tar_at_far
 
@@ -62,7 +63,8 @@ class Attack(BaseModel):
     the same rule; a recogniser that does not know a face in the mirror tests nothing. ``rank1``, ``rank5``, ``rank10``:
     of all originals of the run, its own is the nearest, or among so many nearest; chance is 1, 5, 10 / n.
     ``rank1_normalised``: 0 where guessing is, 1 where every face is found. ``at_far``: accepted at thresholds that this
-    run's strangers give. ``degenerate``: the recogniser does not tell the originals apart.
+    run's strangers give. ``resemblance``: faces taken for another person of the
+    run. ``degenerate``: the recogniser does not tell the originals apart.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -79,6 +81,7 @@ class Attack(BaseModel):
     rank1_by_person: ByPerson | None
     at_far: tuple[AtFar, ...]
     quality: Quality
+    resemblance: Resemblance | None = None
     groups: dict[str, dict[str, Group]]
     """Kind of group → group → figures; groups of few faces are left out."""
     degenerate: bool
@@ -153,11 +156,34 @@ def _links(pairs: FacePairs, probes: Embeddings, threshold: float, empty: Embedd
     originals = pairs.original
     if not len(originals):
         return np.zeros(0, np.bool_)
-    to_empty = np.linalg.norm(originals[:, np.newaxis].astype(np.float64) - empty[np.newaxis], axis=2).min(axis=1)
+    to_empty = _to_empty(originals, empty)
     if pairs.blank is not None:
         to_empty = np.fmin(to_empty, _row_distances(pairs.blank, originals))
     informative = ~(_row_distances(probes, originals) >= to_empty - EMPTY_TOLERANCE)
     return np.asarray(_verified(probes, originals, threshold) & informative)
+
+
+def _to_empty(originals: Embeddings, empty: Embeddings) -> NDArray[np.float64]:
+    """Distance of every original to the nearest empty picture."""
+    apart = np.linalg.norm(originals[:, np.newaxis].astype(np.float64) - empty[np.newaxis], axis=2)
+    return np.asarray(apart.min(axis=1))
+
+
+def _resemblance(
+    pairs: FacePairs, batch: FacePairs, threshold: float, empty: Embeddings, people: People | None
+) -> Resemblance:
+    """Where people are not known, whoever is on another photo is another person."""
+    photos = {photo: number for number, photo in enumerate(dict.fromkeys(photo for photo, _ in batch.keys))}
+    who = people if people is not None else {key: photos[key[0]] for key in batch.keys}
+    probes, others = ([at for at, key in enumerate(faces.keys) if key in who] for faces in (pairs, batch))
+    originals = batch.original[others]
+    gallery = Gallery(
+        rows=originals,
+        people=np.array([who[batch.keys[at]] for at in others], np.int64),
+        to_empty=_to_empty(originals, empty) - EMPTY_TOLERANCE if others else np.zeros(0),
+        threshold=threshold,
+    )
+    return resemblance(pairs.published[probes], [who[pairs.keys[at]] for at in probes], gallery)
 
 
 def measure(
@@ -167,11 +193,14 @@ def measure(
     empty: Embeddings,
     people: People | None = None,
     labels: Labels | None = None,
+    batch: FacePairs | None = None,
 ) -> Attack:
     """The attack's result over all faces of a run.
 
     :param people: whom the faces show, as far as that is known.
     :param labels: groups for which the figures are given as well.
+    :param batch: everybody for whom a face may be taken, people on photos that are held among them; ``None``: those of
+        ``pairs``.
     """
     n = len(pairs.keys)
     broken = n > 0 and _proves_nothing(pairs, empty)
@@ -198,6 +227,7 @@ def measure(
             rank1=_rank_rate(mirrored, 1),
             at_far=tuple(tar_at_far(_row_distances(pairs.mirrored, pairs.original), strangers, far) for far in FARS),
         ),
+        resemblance=None if broken else _resemblance(pairs, batch or pairs, threshold, empty, people),
         groups=_groups(pairs.keys, np.array([key in links for key in pairs.keys], bool), places == 1, controls, labels),
         degenerate=broken,
         same_photo=_histogram(own),

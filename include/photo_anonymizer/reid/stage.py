@@ -2,7 +2,7 @@
 say, by every recogniser. Faces that are kept are meant to be recognised; they are not attacked.
 
 A detector that no longer finds the anonymized face therefore cannot make the result look better than it is.
-Embeddings go to the vault and are deleted when the run was published or refused.
+Embeddings go to the vault, encrypted, and are deleted when the run was published or refused.
 """
 
 from __future__ import annotations
@@ -13,13 +13,11 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 
 from photo_anonymizer.config import ReidConfig
 from photo_anonymizer.errors import ConfigError
-from photo_anonymizer.files import write_bytes
 from photo_anonymizer.imagefile import decode, sha256_of
 from photo_anonymizer.model.face import Face
 from photo_anonymizer.model.pixels import Pixels
@@ -30,6 +28,7 @@ from photo_anonymizer.reid.recognisers import RECOGNISERS
 from photo_anonymizer.reid.recognisers.protocol import Embeddings, Recogniser
 from photo_anonymizer.reid.recognisers.user_onnx import UserOnnx
 from photo_anonymizer.runfolder import RunFolder, StageOutput
+from photo_anonymizer.sealed import SealedFolder
 from photo_anonymizer.skin_tone import face_angle_deg
 from photo_anonymizer.threads import threads_each
 from photo_anonymizer.vault import Vault
@@ -151,20 +150,19 @@ def recognisers_of(config: ReidConfig, threads: int) -> tuple[Recogniser, ...]:
 # embeddings in the vault
 
 
-def embeddings_folder(run: RunFolder, name: str) -> Path:
-    """Where this run's embeddings by one recogniser lie until it ends."""
-    folder = Vault.of(run.config).private_folder(run.path.name) / "embeddings" / name
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return folder
+def embeddings_folder(run: RunFolder, name: str) -> SealedFolder:
+    """Where this run's embeddings by one recogniser lie, encrypted, until it ends."""
+    vault = Vault.of(run.config)
+    return SealedFolder.of(vault.private_folder(run.path.name) / "embeddings", name, vault.key())
 
 
 def remove_embeddings(run: RunFolder) -> None:
-    """Deletes this run's embeddings."""
+    """Deletes this run's embeddings, and what their key was made from."""
     shutil.rmtree(Vault.of(run.config).private_folder(run.path.name) / "embeddings", ignore_errors=True)
 
 
 def write_pairs(
-    folder: Path,
+    folder: SealedFolder,
     record: PhotoRecord,
     original: Embeddings,
     mirrored: Embeddings,
@@ -173,29 +171,29 @@ def write_pairs(
 ) -> None:
     """Keeps the embeddings of one photo's anonymized faces, in their order."""
     rows = np.stack([original, mirrored, published, blank]).astype("<f4")
-    write_bytes(folder / f"{record.photo_id}.f32", rows.tobytes())
+    folder.write(record.photo_id, rows.tobytes())
 
 
-def write_skin_tones(folder: Path, record: PhotoRecord, angles_deg: Sequence[float]) -> None:
+def write_skin_tones(folder: SealedFolder, record: PhotoRecord, angles_deg: Sequence[float]) -> None:
     """Keeps how light the skin of one photo's anonymized faces is in the original, in their order."""
-    write_bytes(folder / f"{record.photo_id}.f32", np.array(angles_deg, "<f4").tobytes())
+    folder.write(record.photo_id, np.array(angles_deg, "<f4").tobytes())
 
 
-def read_skin_tones(folder: Path, record: PhotoRecord) -> list[float]:
+def read_skin_tones(folder: SealedFolder, record: PhotoRecord) -> list[float]:
     """Typology angles in degrees of a photo's anonymized faces; not a number where none was kept."""
-    path, faces = folder / f"{record.photo_id}.f32", len(record.anonymized_faces)
-    known = np.frombuffer(path.read_bytes(), "<f4").tolist() if path.is_file() else []
+    data, faces = folder.read(record.photo_id), len(record.anonymized_faces)
+    known = np.frombuffer(data, "<f4").tolist() if data is not None else []
     return known if len(known) == faces else [math.nan] * faces
 
 
-def read_pairs(folder: Path, records: Sequence[PhotoRecord]) -> FacePairs:
+def read_pairs(folder: SealedFolder, records: Sequence[PhotoRecord]) -> FacePairs:
     """The embeddings of all anonymized faces of these photos; photos without embeddings are left out."""
     keys: list[tuple[str, str]] = []
     blocks: list[Embeddings] = []
     for record in records:
-        path, faces = folder / f"{record.photo_id}.f32", record.anonymized_faces
-        if faces and path.is_file():
-            blocks.append(np.frombuffer(path.read_bytes(), "<f4").reshape(4, len(faces), -1))
+        faces = record.anonymized_faces
+        if faces and (data := folder.read(record.photo_id)) is not None:
+            blocks.append(np.frombuffer(data, "<f4").reshape(4, len(faces), -1))
             keys.extend((record.photo_id, face.face_id) for face in faces)
     if not blocks:
         empty = np.zeros((0, 0), np.float32)

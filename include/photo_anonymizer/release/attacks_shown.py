@@ -36,6 +36,8 @@ class Reading:
     at_far: tuple[tuple[AtFar, AtFar], ...]
     """The same false accept rate on originals and mirror images, and on originals and published faces."""
     degenerate: bool
+    resemblance: Rate | None
+    """Faces taken for another person of the run; chance is what originals reach."""
     strangers_within: float | None
     """Share of pairs of different photos' originals that the recogniser takes for the same person."""
 
@@ -79,6 +81,7 @@ def reading(attack: Mapping[str, Any]) -> Reading:
             for own, found in zip(attack["quality"]["at_far"], attack["at_far"], strict=True)
         ),
         degenerate=broken,
+        resemblance=rate(found["published"]) if (found := attack.get("resemblance")) else None,
         strangers_within=None if broken else share_within(attack, attack["strangers"]),
     )
 

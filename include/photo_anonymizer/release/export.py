@@ -25,6 +25,7 @@ from photo_anonymizer.gate.aggregates import Aggregates, final_records
 from photo_anonymizer.gate.stage import result as gate_result
 from photo_anonymizer.gate.standing import standings
 from photo_anonymizer.gate.suite import Verdict
+from photo_anonymizer.hand_test.result import results as hand_tests
 from photo_anonymizer.imagefile import sha256_of
 from photo_anonymizer.ingest.stage import summary as ingest_summary
 from photo_anonymizer.model.patch import FACE_LAYER, load_edits
@@ -140,6 +141,7 @@ def _build(
             "carried_over": carried.evidence,
             "unedited": unedited_evidence(photo_rows),
             "changed": changed_evidence(face_rows, config),
+            "hand_tests": [found.model_dump(mode="json") for found in hand_tests(Vault.of(config))],
         }
         write_json(folder / "run.json", about, 0o644)
         write_json(folder / "qa.json", evidence, 0o644)
@@ -315,6 +317,7 @@ def _evidence(
         "bounds": {
             "max_linked_rate": config.reid.max_linked_rate,
             "max_rank1_excess": config.reid.max_rank1_excess,
+            "max_resemblance_excess": config.reid.max_resemblance_excess,
             "min_control_rate": config.reid.min_control_rate,
         },
         "gate": verdict.model_dump(mode="json"),

@@ -17,6 +17,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from photo_anonymizer.detection.reliability import ReliabilityBin, reliability_svg
+from photo_anonymizer.hand_test.result import HandResult
 from photo_anonymizer.imagefile import load
 from photo_anonymizer.model.face import Doubt
 from photo_anonymizer.model.measurement import ByPerson, Rate
@@ -58,6 +59,7 @@ EXPLANATIONS: Mapping[str, str] = {
 """What the reason codes mean, for people who do not know them."""
 
 _NAMES = {"jpeg": "JPEG", "png": "PNG", "webp": "WebP", "tiff": "TIFF", "avif": "AVIF"}
+_RATES = {"linked_rate", "rank1_low_excess", "resembles_low_excess", "linked_upper", "rank1_upper_excess"}
 _THUMBNAIL_PX = 260
 _JPEG_QUALITY = 78
 _SHORT_ID = 8
@@ -102,6 +104,7 @@ def write_report(
             reliability=reliability_drawing(evidence["detection"]["calibration"]),
             unedited=[unedited_words(format, found) for format, found in evidence["unedited"].items()],
             changed=changed_words(evidence["changed"]),
+            hand_tests=[HandResult.model_validate(found) for found in evidence.get("hand_tests", ())],
             settings=settings(about["configuration"]),
             sheet=[_card(folder, row) for row in choose(photo_rows, contact_sheet_photos)],
             asked=contact_sheet_photos,
@@ -257,7 +260,7 @@ def _measures(aggregates: Mapping[str, Any]) -> dict[str, Any]:
 def _measured(column: str, value: Any) -> str:
     if value is None:
         return NOT_MEASURED
-    if column in ("linked_rate", "rank1_low_excess", "linked_upper", "rank1_upper_excess"):
+    if column in _RATES:
         return percent(value).replace("-", "−")
     return number(value)
 
