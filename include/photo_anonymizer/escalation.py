@@ -17,10 +17,10 @@ from photo_anonymizer.methods.ladder import Step, ladder
 from photo_anonymizer.methods.stage import noise_source, patch_of
 from photo_anonymizer.model.patch import FACE_LAYER, Patch, load_patches, save_patches
 from photo_anonymizer.model.record import PhotoRecord, Reason
-from photo_anonymizer.reid.attackers import Attacker, attack_all, linked_by_any
+from photo_anonymizer.reid.attackers import Attacker, attack_all, find, identities_of
 from photo_anonymizer.reid.groups import labels_of
 from photo_anonymizer.reid.measure import Attacks
-from photo_anonymizer.reid.stage import SKIN_TONE, embeddings_folder, recognisers_of
+from photo_anonymizer.reid.stage import SKIN_TONE, embeddings_folder, looks_of, recognisers_of, restored_folder
 from photo_anonymizer.reid.stage import STAGE as EMBED
 from photo_anonymizer.render.stage import render_photo
 from photo_anonymizer.runfolder import WHOLE, RunFolder, StageOutput
@@ -71,11 +71,21 @@ class _Loop:
         self.records = {record.photo_id: record for record in run.all_records(EMBED)}
         self.originals = {record.photo_id: record.file for record in run.all_records("strip_metadata")}
         self.attackers = [
-            Attacker.of(recogniser, embeddings_folder(run, recogniser.name), self._going())
+            Attacker.of(
+                recogniser,
+                embeddings_folder(run, recogniser.name),
+                self._going(),
+                restored_folder(run, recogniser),
+                looks_of(config.reid),
+            )
             for recogniser in recognisers_of(config.reid, threads_each(1))
         ]
         self.tones = embeddings_folder(run, SKIN_TONE)
         self.key = Vault.of(config).key()
+        self.attacks = config.reid.attack_names
+        # Asked once: originals do not change, and who is who must not depend on which photos are held.
+        links = find(self.attackers, self._going(), self.attacks).any
+        self.who = identities_of(self.attackers, self._going(), links, config.reid.identities)
 
     def work(self, output: StageOutput) -> Measured:
         self.run.tell(STAGE, WHOLE, 0, 1)
@@ -113,11 +123,12 @@ class _Loop:
 
     def _attack(self) -> Attacks:
         going = self._going()
-        return attack_all(self.attackers, going, labels_of(going, self.tones))
+        return attack_all(self.attackers, going, labels_of(going, self.tones), self.attacks, self.who)
 
     def _linked(self) -> dict[str, list[str]]:
         by_photo: dict[str, list[str]] = defaultdict(list)
-        for photo_id, face_id in sorted(linked_by_any(self.attackers, self._going())):
+        found = find(self.attackers, self._going(), self.attacks, self.who.people if self.who else None)
+        for photo_id, face_id in sorted(found.any):
             by_photo[photo_id].append(face_id)
         return dict(by_photo)
 

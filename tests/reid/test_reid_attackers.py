@@ -9,7 +9,7 @@ import pytest
 
 from faces import face
 from photo_anonymizer.model.record import PhotoRecord
-from photo_anonymizer.reid.attackers import Attacker, attack_all, linked_by_any
+from photo_anonymizer.reid.attackers import Attacker, attack_all, find
 from photo_anonymizer.reid.measure import empty_embeddings
 from photo_anonymizer.reid.recognisers.eigenfaces import MIN_FACES, Eigenfaces
 from photo_anonymizer.reid.stage import write_pairs
@@ -61,7 +61,7 @@ def attacker(
 
 def test_a_face_is_linked_when_any_recogniser_links_it(tmp_path: Path) -> None:
     both = [attacker(tmp_path, "one", (1, 2)), attacker(tmp_path, "two", (2, 3))]
-    assert linked_by_any(both, PHOTOS) == {("p01", "f0000"), ("p02", "f0000"), ("p03", "f0000")}
+    assert find(both, PHOTOS).any == {("p01", "f0000"), ("p02", "f0000"), ("p03", "f0000")}
     found = attack_all(both, PHOTOS, {})
     assert (found.linked.hits, found.linked.n) == (3, N)
     assert {name: attack.linked.hits for name, attack in found.by_recogniser.items()} == {"one": 2, "two": 2}
@@ -69,7 +69,7 @@ def test_a_face_is_linked_when_any_recogniser_links_it(tmp_path: Path) -> None:
 
 def test_a_link_counts_also_of_one_that_knows_too_few_originals(tmp_path: Path) -> None:
     weak = attacker(tmp_path, "weak", (5,), knows=False)
-    assert linked_by_any([attacker(tmp_path, "good"), weak], PHOTOS) == {("p05", "f0000")}
+    assert find([attacker(tmp_path, "good"), weak], PHOTOS).any == {("p05", "f0000")}
 
 
 @pytest.mark.parametrize("rows", [np.nan, 1.0], ids=["no numbers", "everybody the same"])

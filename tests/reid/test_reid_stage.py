@@ -13,7 +13,7 @@ from photo_anonymizer.config import ReidConfig, RunConfig
 from photo_anonymizer.errors import ConfigError, ModelError
 from photo_anonymizer.model.record import PhotoRecord
 from photo_anonymizer.reid.recognisers.lbp import Lbp
-from photo_anonymizer.reid.stage import embed_published, read_pairs, recognisers_of, write_pairs
+from photo_anonymizer.reid.stage import read_pairs, recognisers_of, see, write_pairs
 from photo_anonymizer.stages import start_run
 from recognisercases import cells, described
 
@@ -82,7 +82,7 @@ def test_what_is_kept_of_a_face_is_read_back(tmp_path: Path) -> None:
 
 def test_only_of_a_face_that_the_edge_cuts_off_there_is_an_empty_picture_of_its_own(astronaut: np.ndarray) -> None:
     whole, cut_off = face(180, 60, 90, 120), face(-40, 60, 90, 120, face_id="f0001")
-    published, blank = embed_published(astronaut, [whole, cut_off], Lbp())
+    published, blank = see(astronaut, [whole, cut_off], Lbp()).embedded(Lbp())
     assert np.isfinite(published).all()
     assert np.isnan(blank[0]).all()
     assert np.isfinite(blank[1]).all()
@@ -90,7 +90,7 @@ def test_only_of_a_face_that_the_edge_cuts_off_there_is_an_empty_picture_of_its_
 
 def test_a_face_of_one_colour_is_its_own_empty_picture(astronaut: np.ndarray) -> None:
     covered = np.full_like(astronaut, 192)
-    published, blank = embed_published(covered, [face(-40, 60, 90, 120)], Lbp())
+    published, blank = see(covered, [face(-40, 60, 90, 120)], Lbp()).embedded(Lbp())
     np.testing.assert_allclose(blank, published, atol=0.02)
-    published, blank = embed_published(astronaut, [face(-40, 60, 90, 120)], Lbp())
+    published, blank = see(astronaut, [face(-40, 60, 90, 120)], Lbp()).embedded(Lbp())
     assert np.linalg.norm(blank - published) > 0.3

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from skimage.restoration import richardson_lucy
 
 from photo_anonymizer.reid.attacks.restorers.gaussian import SIGMAS, gaussian
-from photo_anonymizer.reid.attacks.restorers.protocol import Lesson, Restore, Stack, each_plane, strongest
+from photo_anonymizer.reid.attacks.restorers.protocol import Lesson, Restore, Stack, each_plane, strongest, untaught
 
 ROUNDS = 15
+UNTAUGHT = (0.04,)
+"""Sigma without a lesson."""
 
 
 class RichardsonLucy:
@@ -18,6 +22,10 @@ class RichardsonLucy:
     def fit(self, lesson: Lesson) -> Restore:
         """See :class:`~photo_anonymizer.reid.attacks.restorers.protocol.Restorer`."""
         return strongest(lesson, SIGMAS, _restored)
+
+    def untaught(self) -> Mapping[str, Restore]:
+        """See :class:`~photo_anonymizer.reid.attacks.restorers.protocol.QuickRestorer`."""
+        return untaught(self.name, UNTAUGHT, _restored)
 
 
 def _restored(stack: Stack, sigma: float) -> Stack:
