@@ -22,8 +22,9 @@ from photo_anonymizer.model.outside import UNCHANGED, change_outside
 from photo_anonymizer.model.patch import FACE_LAYER, Patch, compose, load_edits, load_patches
 from photo_anonymizer.model.pixels import Pixels
 from photo_anonymizer.model.record import PhotoRecord, Status
+from photo_anonymizer.reid.attackers import CROSS_PHOTO, NAIVE, RESTORATION
 from photo_anonymizer.reid.claims import upper_end
-from photo_anonymizer.reid.measure import Attack
+from photo_anonymizer.reid.measure import Attack, Attacks
 from photo_anonymizer.release.carried_over import CarriedOver
 from photo_anonymizer.runfolder import RunFolder
 from photo_anonymizer.vault import Vault
@@ -77,11 +78,25 @@ class Aggregates(BaseModel):
     """Share of the originals that a recogniser knows in the mirror, the highest of all that tell them apart; with those
     of photos that were taken over."""
     linked_rate: float | None
-    """Share of the faces that at least one recogniser links."""
+    """Share of the faces that at least one attack of one recogniser links."""
     rank1_low_excess: float | None
     """Lower end of rank-1's interval minus chance, the highest of all recognisers."""
     furthest: str = ""
     """Whose that is."""
+    attacks_missing: int = 0
+    """Attacks that the configuration asks for, and that say nothing although there were faces to attack."""
+    faces_unrestored: int = 0
+    """Faces that were measured and not attacked by restoration, if that is asked for."""
+    naive_linked_rate: float | None = None
+    """Share of the faces that the naive attack links."""
+    cross_photo_linked_rate: float | None = None
+    """Share of the faces with another photo of the same person that this attack links; ``None`` where there are none,
+    or where it is not asked for. So for the following."""
+    cross_photo_rank1_low_excess: float | None = None
+    cross_photo_furthest: str = ""
+    restoration_linked_rate: float | None = None
+    restoration_rank1_low_excess: float | None = None
+    restoration_furthest: str = ""
     people: int | None = None
     """People whom the measured faces show, as far as a recogniser tells them apart."""
     linked_upper: float | None = None
@@ -144,6 +159,7 @@ def aggregate(run: RunFolder) -> Aggregates:
         consent=run.config.consent,
         second=second_look(run, going),
         carried=CarriedOver.of(run.config, Vault.of(run.config), records),
+        asked=run.config.reid.attack_names,
     )
 
 
@@ -157,10 +173,12 @@ def tally(
     consent: ConsentConfig,
     second: SecondLook = SecondLook(),
     carried: CarriedOver | None = None,
+    asked: Sequence[str] = (NAIVE,),
 ) -> Aggregates:
     """The row, from what was counted.
 
     :param files: what was found in the file of every photo to be released.
+    :param asked: the attacks that the configuration asks for.
     """
     records, files = list(records), list(files)
     going = [record for record in records if record.pending]
@@ -204,6 +222,15 @@ def tally(
         linked_rate=attacks.linked.rate,
         rank1_low_excess=_highest(_low_excess(attack) for attack in heard),
         furthest=_furthest(heard),
+        attacks_missing=sum(_says_nothing(attacks, name) for name in asked),
+        faces_unrestored=attacks.linked.n - _faces(attacks, RESTORATION) if RESTORATION in asked else 0,
+        naive_linked_rate=_linked_rate(attacks, NAIVE),
+        cross_photo_linked_rate=_linked_rate(attacks, CROSS_PHOTO),
+        cross_photo_rank1_low_excess=_furthest_form(attacks, CROSS_PHOTO)[0],
+        cross_photo_furthest=_furthest_form(attacks, CROSS_PHOTO)[1],
+        restoration_linked_rate=_linked_rate(attacks, RESTORATION),
+        restoration_rank1_low_excess=_furthest_form(attacks, RESTORATION)[0],
+        restoration_furthest=_furthest_form(attacks, RESTORATION)[1],
         people=by_person.people if by_person else None,
         linked_upper=upper_end(by_person.hit.hits, by_person.people) if by_person and by_person.people else None,
         rank1_upper_excess=_highest(_upper_excess(attack) for attack in heard),
@@ -222,6 +249,32 @@ def _low_excess(attack: Attack) -> float | None:
 def _furthest(attacks: Sequence[Attack]) -> str:
     excess = {attack.recogniser: found for attack in attacks if (found := _low_excess(attack)) is not None}
     return max(excess, key=lambda name: excess[name], default="")
+
+
+def _faces(attacks: Attacks, name: str) -> int:
+    return attacks.by_attack[name].n if name in attacks.by_attack else 0
+
+
+def _linked_rate(attacks: Attacks, name: str) -> float | None:
+    return attacks.by_attack[name].rate if name in attacks.by_attack else None
+
+
+def _says_nothing(attacks: Attacks, name: str) -> bool:
+    """Was it not made, or has it no rate although faces were attacked?"""
+    found = attacks.by_attack.get(name)
+    return found is None or (found.rate is None and found.n > 0)
+
+
+def _furthest_form(attacks: Attacks, name: str) -> tuple[float | None, str]:
+    """How far the lower end of rank-1's interval lies above chance, at most, and which form and recogniser that is."""
+    heard = [one for one in attacks.further if one.attack == name and not one.degenerate]
+    excess = {
+        f"{one.form} by {one.recogniser}": one.rank1.low - one.rank1.chance
+        for one in heard
+        if one.rank1.low is not None and one.rank1.chance is not None
+    }
+    most = max(excess, key=lambda form: excess[form], default="")
+    return excess.get(most), most
 
 
 def _upper_excess(attack: Attack) -> float | None:

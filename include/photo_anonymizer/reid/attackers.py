@@ -93,17 +93,18 @@ class Attacker:
             yield CROSS_PHOTO, _A1, other_photos(self.pairs(records), threshold, self.empty, people)
         if RESTORATION in attacks:
             for look, pairs in self.restored_pairs(records).items():
-                yield RESTORATION, f"{look}, then {_A0}", same_photo(pairs, threshold, self.empty)
+                yield RESTORATION, f"{look}, then {_A0}", same_photo(pairs, threshold, self.empty, people)
                 yield RESTORATION, f"{look}, then {_A1}", other_photos(pairs, threshold, self.empty, people)
 
     def look_again(self, record: PhotoRecord, photo: bytes) -> None:
         """Embeds a photo's anonymized faces as they are in a new file's content."""
         known = read_pairs(self.folder, [record])
         seen = see(decode(photo), record.anonymized_faces, self.recogniser)
-        write_pairs(self.folder, record, known.original, known.mirrored, *seen.embedded(self.recogniser))
+        published, blank = seen.embedded(self.recogniser)
+        write_pairs(self.folder, record, known.original, known.mirrored, published, blank)
         if self.looks:
-            looks = seen.restored(self.recogniser, self.looks)
-            write_restored(self.restored, record, known.original, known.mirrored, looks)
+            restored = seen.restored(self.recogniser, self.looks)
+            write_restored(self.restored, record, known.original, known.mirrored, restored, blank)
 
 
 @dataclass(frozen=True)

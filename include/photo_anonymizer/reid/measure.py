@@ -93,12 +93,11 @@ class Attack(BaseModel):
 class Further(BaseModel):
     """One form of one attack by one recogniser.
 
-    ``linked``: for A0, as the naive attack's. For A1: within the threshold of an original of **the same person** in
-    another photo, and nearer to it than an empty picture. Its chance is how often the same rule links a face to one of
-    the other people: the mean share of them. ``rank1``: of all originals (A0), or of those in other photos (A1), the
-    nearest is the right one. Chance for A1 is the share of the gallery that is right, or how often this recogniser's
-    answers would be right if they were dealt out anew among the faces (Cohen 1960, the expected agreement), whichever
-    is more: published faces may all lie near the same few originals, and whoever has many photos is then found often.
+    ``linked``: see :mod:`photo_anonymizer.reid.further`. ``rank1``: of all originals (A0), or of those in other photos
+    (A1), the nearest is the right one. Chance for A1 is the share of the gallery that is right, or how often this
+    recogniser's answers would be right if they were dealt out anew among the faces (Cohen 1960, the expected
+    agreement), whichever is more: published faces may all lie near the same few originals, and whoever has many photos
+    is then found often.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

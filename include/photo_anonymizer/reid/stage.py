@@ -28,7 +28,6 @@ from photo_anonymizer.model.pixels import Pixels
 from photo_anonymizer.model.record import PhotoRecord
 from photo_anonymizer.photostage import run_photo_stage
 from photo_anonymizer.reid.align import align
-from photo_anonymizer.reid.attacks.restorers.protocol import Restore
 from photo_anonymizer.reid.attacks.restorers.quick import quick_looks, restored
 from photo_anonymizer.reid.recognisers import RECOGNISERS
 from photo_anonymizer.reid.recognisers.protocol import Embeddings, Recogniser
@@ -86,9 +85,11 @@ def embed_faces(run: RunFolder, shard: str, previous: str) -> list[PhotoRecord]:
                 original = cut(before, faces, recogniser)
                 known = recogniser.embed(original), recogniser.embed(original[:, :, ::-1])
                 seen = see(after, faces, recogniser)
-                write_pairs(folders[recogniser.name], record, *known, *seen.embedded(recogniser))
+                published, blank = seen.embedded(recogniser)
+                write_pairs(folders[recogniser.name], record, *known, published, blank)
                 if looks:
-                    write_restored(restored_folder(run, recogniser), record, *known, seen.restored(recogniser, looks))
+                    again = seen.restored(recogniser, looks)
+                    write_restored(restored_folder(run, recogniser), record, *known, again, blank)
         return record.with_(attacked_sha256=sha256_of(rendered)).timed(attack=time.monotonic() - started)
 
     return run_photo_stage(run, STAGE, previous, shard, work)
@@ -113,20 +114,19 @@ class Seen:
     at_edge: NDArray[np.bool_]
     blank: Pixels
 
-    def embedded(self, recogniser: Recogniser, restore: Restore | None = None) -> tuple[Embeddings, Embeddings]:
-        """Embeddings of the faces and of what :class:`FacePairs` calls blank, row by row.
-
-        :param restore: what an attacker does to both before he looks at them.
-        """
-        published = recogniser.embed(self.chips if restore is None else restored(self.chips, restore))
+    def embedded(self, recogniser: Recogniser) -> tuple[Embeddings, Embeddings]:
+        """Embeddings of the faces and of what :class:`FacePairs` calls blank, row by row."""
+        published = recogniser.embed(self.chips)
         blank = np.full_like(published, np.nan)
         if self.at_edge.any():
-            blank[self.at_edge] = recogniser.embed(self.blank if restore is None else restored(self.blank, restore))
+            blank[self.at_edge] = recogniser.embed(self.blank)
         return published, blank
 
-    def restored(self, recogniser: Recogniser, looks: Sequence[str]) -> list[tuple[Embeddings, Embeddings]]:
-        """The same after each of these ways to look at a face."""
-        return [self.embedded(recogniser, quick_looks()[look]) for look in looks]
+    def restored(self, recogniser: Recogniser, looks: Sequence[str]) -> list[Embeddings]:
+        """Embeddings of the faces after each of these ways to look at them. What is blank stays as it is: filters
+        change little of an even area, and it would take as long again.
+        """
+        return [recogniser.embed(restored(self.chips, quick_looks()[look])) for look in looks]
 
 
 def see(rgb: Pixels, faces: Sequence[Face], recogniser: Recogniser) -> Seen:
@@ -252,11 +252,12 @@ def write_restored(
     record: PhotoRecord,
     original: Embeddings,
     mirrored: Embeddings,
-    looks: Sequence[tuple[Embeddings, Embeddings]],
+    restored: Sequence[Embeddings],
+    blank: Embeddings,
 ) -> None:
-    """Keeps what one photo's faces look like restored: side by side in one row, (published, blank) for each look."""
-    known = (np.tile(rows, (1, len(looks))) for rows in (original, mirrored))
-    write_pairs(folder, record, *known, *(np.hstack(rows) for rows in zip(*looks, strict=True)))
+    """Keeps what one photo's faces are after each look, side by side in one row."""
+    known, unknown, empty = (np.tile(rows, (1, len(restored))) for rows in (original, mirrored, blank))
+    write_pairs(folder, record, known, unknown, np.hstack(restored), empty)
 
 
 def read_restored(folder: Path, records: Sequence[PhotoRecord], looks: Sequence[str]) -> dict[str, FacePairs]:

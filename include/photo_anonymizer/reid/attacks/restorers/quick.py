@@ -11,8 +11,9 @@ from photo_anonymizer.reid.attacks.restorers import RESTORERS
 from photo_anonymizer.reid.attacks.restorers.chips import WORK_PX, to_chips, to_stack
 from photo_anonymizer.reid.attacks.restorers.protocol import QuickRestorer, Restore
 
-QUICK = ("wiener", "richardson_lucy", "total_variation", "super_resolution")
-"""Blind deconvolution takes 50 ms a face and finds no more; the learned ones need pairs of other people."""
+QUICK = ("wiener", "total_variation", "super_resolution")
+"""A few milliseconds a face each. Richardson's and Lucy's steps take 30, blind deconvolution 50; the learned ones need
+pairs of other people. Those are left to the heavy attacks."""
 
 
 @cache

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from skimage.restoration import richardson_lucy
 
 from photo_anonymizer.reid.attacks.restorers.gaussian import SIGMAS, gaussian
-from photo_anonymizer.reid.attacks.restorers.protocol import Lesson, Restore, Stack, each_plane, strongest, untaught
+from photo_anonymizer.reid.attacks.restorers.protocol import Lesson, Restore, Stack, each_plane, strongest
 
 ROUNDS = 15
-UNTAUGHT = (0.04,)
-"""Sigma without a lesson."""
 
 
 class RichardsonLucy:
@@ -22,10 +18,6 @@ class RichardsonLucy:
     def fit(self, lesson: Lesson) -> Restore:
         """See :class:`~photo_anonymizer.reid.attacks.restorers.protocol.Restorer`."""
         return strongest(lesson, SIGMAS, _restored)
-
-    def untaught(self) -> Mapping[str, Restore]:
-        """See :class:`~photo_anonymizer.reid.attacks.restorers.protocol.QuickRestorer`."""
-        return untaught(self.name, UNTAUGHT, _restored)
 
 
 def _restored(stack: Stack, sigma: float) -> Stack:
