@@ -12,8 +12,17 @@ from faces import face
 from photo_anonymizer.config import ReidConfig, RunConfig
 from photo_anonymizer.errors import ConfigError, ModelError
 from photo_anonymizer.model.record import PhotoRecord
+from photo_anonymizer.reid.attacks.restorers.quick import quick_looks
 from photo_anonymizer.reid.recognisers.lbp import Lbp
-from photo_anonymizer.reid.stage import read_pairs, recognisers_of, see, write_pairs
+from photo_anonymizer.reid.stage import (
+    looks_of,
+    read_pairs,
+    read_restored,
+    recognisers_of,
+    see,
+    write_pairs,
+    write_restored,
+)
 from photo_anonymizer.stages import start_run
 from recognisercases import cells, described
 
@@ -94,3 +103,22 @@ def test_a_face_of_one_colour_is_its_own_empty_picture(astronaut: np.ndarray) ->
     np.testing.assert_allclose(blank, published, atol=0.02)
     published, blank = see(astronaut, [face(-40, 60, 90, 120)], Lbp()).embedded(Lbp())
     assert np.linalg.norm(blank - published) > 0.3
+
+
+def test_restored_rows_are_kept_side_by_side_and_read_by_look(tmp_path: Path) -> None:
+    record = PhotoRecord(photo_id="p", source_uri="file:///p.jpg", faces=(face(0, 0, 60, 80),))
+    known, blank = np.ones((1, 4), np.float32), np.full((1, 4), np.nan, np.float32)
+    looks = {"one": np.full((1, 4), 2, np.float32), "two": np.full((1, 4), 3, np.float32)}
+    write_restored(tmp_path, record, known, known, list(looks.values()), blank)
+    found = read_restored(tmp_path, [record], list(looks))
+    assert list(found) == list(looks)
+    for look, pairs in found.items():
+        np.testing.assert_array_equal(pairs.published, looks[look])
+        np.testing.assert_array_equal(pairs.original, known)
+        assert pairs.blank is not None
+        assert np.isnan(pairs.blank).all()
+
+
+def test_a_run_without_restoration_looks_at_faces_as_they_are() -> None:
+    assert looks_of(ReidConfig(attacks="naive,cross_photo")) == ()
+    assert looks_of(ReidConfig()) == tuple(quick_looks())

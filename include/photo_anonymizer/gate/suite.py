@@ -40,6 +40,7 @@ class Verdict(BaseModel):
 
     passed: bool
     findings: tuple[Finding, ...]
+    suite: str = f"{SUITE} {SUITE_VERSION}"
 
     @property
     def refusals(self) -> list[str]:

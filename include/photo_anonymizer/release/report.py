@@ -23,7 +23,15 @@ from photo_anonymizer.model.measurement import ByPerson, Rate
 from photo_anonymizer.model.pixels import Alpha, Pixels
 from photo_anonymizer.model.record import Reason
 from photo_anonymizer.reid.claims import needed_n, shows_at_most
-from photo_anonymizer.release.attacks_shown import group_rows, leading, outcome, overall, panels
+from photo_anonymizer.release.attacks_shown import (
+    attack_rows,
+    group_rows,
+    identities_in_words,
+    leading,
+    outcome,
+    overall,
+    panels,
+)
 from photo_anonymizer.release.changed import changed_words
 
 NAME = "report.html"
@@ -96,6 +104,8 @@ def write_report(
             by_person=_by_person(evidence["published"]["linked_by_person"]),
             outcome=outcome(evidence, shown),
             groups=group_rows(evidence),
+            attacks=attack_rows(evidence),
+            identities=identities_in_words(evidence),
             reasons=reason_rows(reasons),
             checks=check_rows(evidence),
             doubts=doubt_rows(evidence["detection"]["reasons"]),
@@ -257,7 +267,7 @@ def _measures(aggregates: Mapping[str, Any]) -> dict[str, Any]:
 def _measured(column: str, value: Any) -> str:
     if value is None:
         return NOT_MEASURED
-    if column in ("linked_rate", "rank1_low_excess", "linked_upper", "rank1_upper_excess"):
+    if column.endswith(("linked_rate", "rank1_low_excess")) or column in ("linked_upper", "rank1_upper_excess"):
         return percent(value).replace("-", "−")
     return number(value)
 
