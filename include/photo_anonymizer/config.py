@@ -403,6 +403,15 @@ class ReidConfig(_Section):
         description="Who is the same person, for cross_photo: folders: a sub-folder is a person; estimated: a "
         "recogniser groups the originals; auto: the folders, where the originals agree with them.",
     )
+    heavy: Literal["off", "if_known", "required"] = Field(
+        "if_known",
+        description="Attacks that learn (photo-anonymizer attack, or the DAG attack_methods): if_known: what they "
+        "found on this method with these settings must be within bounds; required: and there must be such a result; "
+        "off: it does not matter.",
+    )
+    heavy_max_age_days: int = Field(
+        90, ge=1, le=3650, description="How old that result may be where it is required (days)."
+    )
     claim: Literal["observed", "proven"] = Field(
         "observed",
         description="What the release claims: observed: the bounds below hold for what was measured, and the interval "

@@ -10,10 +10,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from photo_anonymizer.config import ConsentConfig
+from photo_anonymizer.config import ConsentConfig, RunConfig
 from photo_anonymizer.escalation import STAGE as MEASURE
 from photo_anonymizer.escalation import Measured, measure_and_escalate
 from photo_anonymizer.gate.standing import pooled
+from photo_anonymizer.heavy.result import known, now
 from photo_anonymizer.imagefile import decode, sha256_of
 from photo_anonymizer.metadata import exiftool
 from photo_anonymizer.metadata.inspect import inspect
@@ -97,6 +98,15 @@ class Aggregates(BaseModel):
     restoration_linked_rate: float | None = None
     restoration_rank1_low_excess: float | None = None
     restoration_furthest: str = ""
+    heavy_missing: int = 0
+    """1: the configuration requires a result of heavy attacks, and there is none for this method and these settings that
+    tested anything."""
+    heavy_stale: int = 0
+    """1: it requires one, and the only one is too old."""
+    heavy_excess: float | None = None
+    """How far heavy attacks get above what a solid mask gives away, at most: the lower end of the interval or, where a
+    proof is asked for, the upper end. ``None`` where no result is known, or none matters."""
+    heavy_furthest: str = ""
     people: int | None = None
     """People whom the measured faces show, as far as a recogniser tells them apart."""
     linked_upper: float | None = None
@@ -135,6 +145,35 @@ class FileLook:
     faces_not_as_edited: int = 0
 
 
+@dataclass(frozen=True)
+class HeavyLook:
+    """What is known of heavy attacks on this run's method; see :class:`Aggregates`."""
+
+    missing: bool = False
+    stale: bool = False
+    excess: float | None = None
+    furthest: str = ""
+
+    @classmethod
+    def of(cls, config: RunConfig, vault: Vault) -> HeavyLook:
+        """Looks into the vault, as the configuration says."""
+        asked = config.reid
+        if asked.heavy == "off":
+            return cls()
+        result = known(config, vault)
+        required = asked.heavy == "required"
+        if result is None or not result.judged:
+            return cls(missing=required)
+        ends = {
+            f"{one.attack} by {one.recogniser}": one.over_floor.high if asked.claim == "proven" else one.over_floor.low
+            for one in result.judged
+            if one.over_floor is not None
+        }
+        most = max(ends, key=lambda form: ends[form])
+        stale = required and result.age_days(now()) > asked.heavy_max_age_days
+        return cls(stale=stale, excess=ends[most], furthest=most)
+
+
 def final_records(run: RunFolder) -> list[PhotoRecord]:
     """Every input of the run as its last stage left it, in the order of ingest."""
     newest = {record.source_uri: record for record in run.all_records("ingest")}
@@ -160,6 +199,7 @@ def aggregate(run: RunFolder) -> Aggregates:
         second=second_look(run, going),
         carried=CarriedOver.of(run.config, Vault.of(run.config), records),
         asked=run.config.reid.attack_names,
+        heavy=HeavyLook.of(run.config, Vault.of(run.config)),
     )
 
 
@@ -174,6 +214,7 @@ def tally(
     second: SecondLook = SecondLook(),
     carried: CarriedOver | None = None,
     asked: Sequence[str] = (NAIVE,),
+    heavy: HeavyLook = HeavyLook(),
 ) -> Aggregates:
     """The row, from what was counted.
 
@@ -231,6 +272,10 @@ def tally(
         restoration_linked_rate=_linked_rate(attacks, RESTORATION),
         restoration_rank1_low_excess=_furthest_form(attacks, RESTORATION)[0],
         restoration_furthest=_furthest_form(attacks, RESTORATION)[1],
+        heavy_missing=int(heavy.missing),
+        heavy_stale=int(heavy.stale),
+        heavy_excess=heavy.excess,
+        heavy_furthest=heavy.furthest,
         people=by_person.people if by_person else None,
         linked_upper=upper_end(by_person.hit.hits, by_person.people) if by_person and by_person.people else None,
         rank1_upper_excess=_highest(_upper_excess(attack) for attack in heard),

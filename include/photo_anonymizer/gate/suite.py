@@ -18,7 +18,7 @@ from photo_anonymizer.reid.claims import needed_n
 
 SUITE = "photo_release"
 SUITE_VERSION = 2
-"""Counts up when an expectation is added, dropped or means something else. 2: one for each attack."""
+"""Counts up when an expectation is added, dropped or means something else. 2: one for each attack, heavy ones too."""
 NOT_NULL = "ExpectColumnValuesToNotBeNull"
 
 
@@ -65,10 +65,11 @@ _BY_ATTACK = {
 }
 """Attack → what a face is linked to."""
 _IF_ATTACKED = frozenset(
-    f"{attack}_{measure}" for attack in _BY_ATTACK for measure in ("linked_rate", "rank1_low_excess")
+    [f"{attack}_{measure}" for attack in _BY_ATTACK for measure in ("linked_rate", "rank1_low_excess")]
+    + ["heavy_excess"]
 )
 """Measures that may be missing: an attack that was not asked for, or that found no face that it can be made on. Whether
-one that should be there is missing says ``attacks_missing``."""
+one that should be there is missing say ``attacks_missing`` and ``heavy_missing``."""
 _FOR_PROOF = frozenset({"people", "linked_upper", "rank1_upper_excess"})
 """Measures that only the claim 'proven' needs."""
 
@@ -141,6 +142,7 @@ def expectations(bounds: ReidConfig, second_reader: str = "auto", row: Aggregate
             f"more than {bounds.max_linked_rate:.1%} of the faces are still linked to who they show",
         ),
         *_by_attack(bounds, row),
+        *_heavy(bounds, row),
         (
             bounded,
             "rank1_low_excess",
@@ -177,6 +179,35 @@ def _by_attack(bounds: ReidConfig, row: Aggregates | None) -> list[Expected]:
             )
         )
     return wanted
+
+
+def _heavy(bounds: ReidConfig, row: Aggregates | None) -> list[Expected]:
+    """What attacks that learn found on a sample, made before this run."""
+    if bounds.heavy == "off":
+        return []
+    equal, again = "ExpectColumnValuesToBeInSet", "make them: photo-anonymizer attack, or the DAG attack_methods"
+    form = f" ({row.heavy_furthest})" if row and row.heavy_furthest else ""
+    return [
+        (
+            equal,
+            "heavy_missing",
+            {"value_set": [0]},
+            f"reid.heavy: required, and no result of heavy attacks is known for this method with these settings; {again}",
+        ),
+        (
+            equal,
+            "heavy_stale",
+            {"value_set": [0]},
+            f"reid.heavy: required, and the result of heavy attacks is older than {bounds.heavy_max_age_days} days; {again}",
+        ),
+        (
+            "ExpectColumnMaxToBeBetween",
+            "heavy_excess",
+            {"max_value": bounds.max_rank1_excess},
+            f"heavy attacks on a sample find people more than {bounds.max_rank1_excess:.1%} above what a solid mask gives "
+            f"away{form}: choose a stronger setting or another method, and attack that",
+        ),
+    ]
 
 
 def _proof(bounds: ReidConfig, row: Aggregates | None) -> list[Expected]:

@@ -193,7 +193,7 @@ def attack_rows(evidence: Mapping[str, Any]) -> list[AttackRow]:
             linked, rank1 = (
                 Rate(hits=0, n=rate.n, rate=None, low=None, high=None, chance=rate.chance) for rate in (linked, rank1)
             )
-        form = one["form"] if one["attack"] == "restoration" else ""
+        form = one["form"].replace("_", " ") if one["attack"] == "restoration" else ""
         rows.append(AttackRow(NAMES[one["attack"]], form, one["recogniser"], linked, rank1))
     return rows
 

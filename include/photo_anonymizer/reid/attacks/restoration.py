@@ -24,11 +24,15 @@ class Restoration:
 
     name = "restoration"
 
+    def __init__(self, restorers: Sequence[str] = tuple(RESTORERS)) -> None:
+        """:param restorers: names of those that are tried."""
+        self._restorers = tuple(restorers)
+
     def measure(self, probes: Probes, setting: Setting) -> Sequence[AttackResult]:
         """See :class:`~photo_anonymizer.reid.attacks.protocol.Attack`."""
         folds = folds_of(probes.people, probes.photos, setting.seed, setting.folds)
         results = []
-        for name in RESTORERS:
+        for name in self._restorers:
             again = probes.with_published(restored(probes, RESTORERS.load(name)(), folds, setting))
             title = f"A3 {name.replace('_', ' ')}"
             results += [
