@@ -170,9 +170,7 @@ def _attack(arguments: argparse.Namespace) -> int:
     print(f"written: {keep(result, vault)}")
     look, most = HeavyLook.of(config, vault), config.reid.max_rank1_excess
     if look.excess is not None and look.excess > most:
-        print(
-            f"too much: {look.furthest} gets more than {100 * most:g} points above a solid mask; the gate will refuse"
-        )
+        print(f"too much: {look.furthest} gets more than {100 * most:g} points above a mask; the gate will refuse")
         return EXIT_REFUSED
     return EXIT_DONE
 

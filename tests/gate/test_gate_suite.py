@@ -39,6 +39,7 @@ GOOD = Aggregates(
     restoration_linked_rate=0.0,
     restoration_rank1_low_excess=0.01,
     restoration_furthest="wiener 1, then A1 by dlib_resnet",
+    heavy_excess=0.0,
 )
 
 
@@ -210,3 +211,25 @@ def test_what_was_not_asked_for_is_not_expected() -> None:
 
 def test_the_verdict_says_which_suite_it_is_from() -> None:
     assert verdict([GOOD]).suite == f"photo_release {SUITE_VERSION}"
+
+
+# attacks that learn, made on a sample before
+
+
+def test_what_heavy_attacks_found_must_be_within_the_bounds() -> None:
+    judged = verdict([row(heavy_excess=0.12, heavy_furthest="A2 parrot, enrolled by dlib_resnet")])
+    (refusal,) = judged.refusals
+    assert refusal.startswith("heavy attacks on a sample find people more than 5.0% above what a solid mask gives away")
+    assert "A2 parrot, enrolled by dlib_resnet" in refusal
+    assert verdict([row(heavy_excess=0.05)]).passed
+    assert verdict([row(heavy_excess=0.12)], heavy="off").passed
+
+
+def test_a_required_result_that_is_missing_or_old_is_refused_with_what_to_do() -> None:
+    missing = verdict([row(heavy_missing=1)], heavy="required").refusals
+    assert len(missing) == 1
+    assert "no result of heavy attacks is known" in missing[0]
+    assert "photo-anonymizer attack" in missing[0]
+    stale = verdict([row(heavy_stale=1, heavy_excess=0.0)], heavy="required", heavy_max_age_days=30).refusals
+    assert len(stale) == 1
+    assert "older than 30 days" in stale[0]

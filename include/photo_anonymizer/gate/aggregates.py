@@ -99,8 +99,8 @@ class Aggregates(BaseModel):
     restoration_rank1_low_excess: float | None = None
     restoration_furthest: str = ""
     heavy_missing: int = 0
-    """1: the configuration requires a result of heavy attacks, and there is none for this method and these settings that
-    tested anything."""
+    """1: the configuration requires a result of heavy attacks, and there is none for this method and these settings
+    that tested anything."""
     heavy_stale: int = 0
     """1: it requires one, and the only one is too old."""
     heavy_excess: float | None = None

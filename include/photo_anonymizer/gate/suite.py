@@ -192,20 +192,20 @@ def _heavy(bounds: ReidConfig, row: Aggregates | None) -> list[Expected]:
             equal,
             "heavy_missing",
             {"value_set": [0]},
-            f"reid.heavy: required, and no result of heavy attacks is known for this method with these settings; {again}",
+            f"reid.heavy: required, and no result of heavy attacks is known for this method and its settings; {again}",
         ),
         (
             equal,
             "heavy_stale",
             {"value_set": [0]},
-            f"reid.heavy: required, and the result of heavy attacks is older than {bounds.heavy_max_age_days} days; {again}",
+            f"reid.heavy: required, and the known result is older than {bounds.heavy_max_age_days} days; {again}",
         ),
         (
             "ExpectColumnMaxToBeBetween",
             "heavy_excess",
             {"max_value": bounds.max_rank1_excess},
-            f"heavy attacks on a sample find people more than {bounds.max_rank1_excess:.1%} above what a solid mask gives "
-            f"away{form}: choose a stronger setting or another method, and attack that",
+            f"heavy attacks on a sample find people more than {bounds.max_rank1_excess:.1%} above what a solid mask "
+            f"gives away{form}: choose a stronger setting or another method, and attack that",
         ),
     ]
 

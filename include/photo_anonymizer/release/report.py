@@ -267,11 +267,7 @@ def _measures(aggregates: Mapping[str, Any]) -> dict[str, Any]:
 def _measured(column: str, value: Any) -> str:
     if value is None:
         return NOT_MEASURED
-    if column.endswith(("linked_rate", "rank1_low_excess")) or column in (
-        "linked_upper",
-        "rank1_upper_excess",
-        "heavy_excess",
-    ):
+    if column.endswith(("linked_rate", "_excess", "linked_upper")):
         return percent(value).replace("-", "−")
     return number(value)
 
