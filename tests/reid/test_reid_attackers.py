@@ -139,7 +139,7 @@ def with_restored(folder: Path, looks: dict[str, tuple[int, ...]]) -> Attacker:
         at = slice(row, row + 1)
         known = raw.original[at], raw.mirrored[at]
         missing = np.full((1, NUMBERS), np.nan, np.float32)
-        write_restored(place, record, *known, [rows[at] for rows in seen.values()], missing)
+        write_restored(place, record, *known, [(rows[at], missing) for rows in seen.values()])
     return Attacker.of(Fake("one"), one.folder, PHOTOS, place, tuple(looks))
 
 

@@ -109,7 +109,7 @@ def test_restored_rows_are_kept_side_by_side_and_read_by_look(tmp_path: Path) ->
     record = PhotoRecord(photo_id="p", source_uri="file:///p.jpg", faces=(face(0, 0, 60, 80),))
     known, blank = np.ones((1, 4), np.float32), np.full((1, 4), np.nan, np.float32)
     looks = {"one": np.full((1, 4), 2, np.float32), "two": np.full((1, 4), 3, np.float32)}
-    write_restored(tmp_path, record, known, known, list(looks.values()), blank)
+    write_restored(tmp_path, record, known, known, [(rows, blank) for rows in looks.values()])
     found = read_restored(tmp_path, [record], list(looks))
     assert list(found) == list(looks)
     for look, pairs in found.items():

@@ -100,11 +100,10 @@ class Attacker:
         """Embeds a photo's anonymized faces as they are in a new file's content."""
         known = read_pairs(self.folder, [record])
         seen = see(decode(photo), record.anonymized_faces, self.recogniser)
-        published, blank = seen.embedded(self.recogniser)
-        write_pairs(self.folder, record, known.original, known.mirrored, published, blank)
+        write_pairs(self.folder, record, known.original, known.mirrored, *seen.embedded(self.recogniser))
         if self.looks:
-            restored = seen.restored(self.recogniser, self.looks)
-            write_restored(self.restored, record, known.original, known.mirrored, restored, blank)
+            again = [seen.embedded(self.recogniser, look) for look in self.looks]
+            write_restored(self.restored, record, known.original, known.mirrored, again)
 
 
 @dataclass(frozen=True)

@@ -85,11 +85,10 @@ def embed_faces(run: RunFolder, shard: str, previous: str) -> list[PhotoRecord]:
                 original = cut(before, faces, recogniser)
                 known = recogniser.embed(original), recogniser.embed(original[:, :, ::-1])
                 seen = see(after, faces, recogniser)
-                published, blank = seen.embedded(recogniser)
-                write_pairs(folders[recogniser.name], record, *known, published, blank)
+                write_pairs(folders[recogniser.name], record, *known, *seen.embedded(recogniser))
                 if looks:
-                    again = seen.restored(recogniser, looks)
-                    write_restored(restored_folder(run, recogniser), record, *known, again, blank)
+                    again = [seen.embedded(recogniser, look) for look in looks]
+                    write_restored(restored_folder(run, recogniser), record, *known, again)
         return record.with_(attacked_sha256=sha256_of(rendered)).timed(attack=time.monotonic() - started)
 
     return run_photo_stage(run, STAGE, previous, shard, work)
@@ -114,19 +113,20 @@ class Seen:
     at_edge: NDArray[np.bool_]
     blank: Pixels
 
-    def embedded(self, recogniser: Recogniser) -> tuple[Embeddings, Embeddings]:
-        """Embeddings of the faces and of what :class:`FacePairs` calls blank, row by row."""
-        published = recogniser.embed(self.chips)
+    def embedded(self, recogniser: Recogniser, look: str = "") -> tuple[Embeddings, Embeddings]:
+        """Embeddings of the faces and of what :class:`FacePairs` calls blank, row by row.
+
+        :param look: how an attacker looks at both, one of :func:`looks_of`; as they are without.
+        """
+        published = recogniser.embed(_seen_so(self.chips, look))
         blank = np.full_like(published, np.nan)
         if self.at_edge.any():
-            blank[self.at_edge] = recogniser.embed(self.blank)
+            blank[self.at_edge] = recogniser.embed(_seen_so(self.blank, look))
         return published, blank
 
-    def restored(self, recogniser: Recogniser, looks: Sequence[str]) -> list[Embeddings]:
-        """Embeddings of the faces after each of these ways to look at them. What is blank stays as it is: filters
-        change little of an even area, and it would take as long again.
-        """
-        return [recogniser.embed(restored(self.chips, quick_looks()[look])) for look in looks]
+
+def _seen_so(chips: Pixels, look: str) -> Pixels:
+    return restored(chips, quick_looks()[look]) if look else chips
 
 
 def see(rgb: Pixels, faces: Sequence[Face], recogniser: Recogniser) -> Seen:
@@ -252,12 +252,11 @@ def write_restored(
     record: PhotoRecord,
     original: Embeddings,
     mirrored: Embeddings,
-    restored: Sequence[Embeddings],
-    blank: Embeddings,
+    looks: Sequence[tuple[Embeddings, Embeddings]],
 ) -> None:
-    """Keeps what one photo's faces are after each look, side by side in one row."""
-    known, unknown, empty = (np.tile(rows, (1, len(restored))) for rows in (original, mirrored, blank))
-    write_pairs(folder, record, known, unknown, np.hstack(restored), empty)
+    """Keeps what one photo's faces (published, blank) are after each look, side by side in one row."""
+    known = (np.tile(rows, (1, len(looks))) for rows in (original, mirrored))
+    write_pairs(folder, record, *known, *(np.hstack(rows) for rows in zip(*looks, strict=True)))
 
 
 def read_restored(folder: Path, records: Sequence[PhotoRecord], looks: Sequence[str]) -> dict[str, FacePairs]:

@@ -12,8 +12,8 @@ from photo_anonymizer.reid.attacks.restorers.protocol import Lesson, Restore, St
 
 BALANCES = (1e-3, 1e-1)
 """Weight of smoothness against the data: for pictures with little and with much noise."""
-UNTAUGHT = ((0.04, 1e-1), (0.08, 1e-1))
-"""Sigma and balance without a lesson: for a face of many cells and one of few."""
+UNTAUGHT = ((0.05, 1e-1),)
+"""Sigma and balance without a lesson: between a blur of many cells and one of few."""
 
 
 class Wiener:
