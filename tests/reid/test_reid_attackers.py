@@ -10,6 +10,7 @@ import pytest
 from faces import face
 from photo_anonymizer.model.record import PhotoRecord
 from photo_anonymizer.reid.attackers import Attacker, attack_all, find, identities_of
+from photo_anonymizer.reid.identities import Identities
 from photo_anonymizer.reid.measure import empty_embeddings
 from photo_anonymizer.reid.recognisers.eigenfaces import MIN_FACES, Eigenfaces
 from photo_anonymizer.reid.stage import write_pairs, write_restored
@@ -186,3 +187,11 @@ def test_where_nobody_is_told_apart_other_photos_say_nothing(tmp_path: Path) -> 
     found = attack_all([attacker(tmp_path, "weak", knows=False)], PHOTOS, {}, ("naive", "cross_photo"))
     assert found.by_attack["cross_photo"].n == 0
     assert found.identities == ""
+
+
+def test_a_linked_face_of_nobody_known_counts_as_a_person(tmp_path: Path) -> None:
+    one = attacker(tmp_path, "one", (7,))
+    some = Identities({(photo.photo_id, "f0000"): number for number, photo in enumerate(PHOTOS[:5])}, "estimated")
+    by_person = attack_all([one], PHOTOS, {}, who=some).linked_by_person
+    assert by_person is not None
+    assert (by_person.people, by_person.hit.hits) == (6, 1)

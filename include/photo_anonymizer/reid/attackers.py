@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -153,18 +153,20 @@ def attack_all(
     labels: Labels,
     attacks: Sequence[str] = (NAIVE,),
     who: Identities | None = None,
+    found: Found | None = None,
 ) -> Attacks:
     """The attacks of every recogniser on these photos.
 
     :param who: who is the same person, for attacks with other photos.
+    :param found: what :func:`find` found on them, if that was asked already.
     """
     pairs = {attacker.recogniser.name: attacker.pairs(records) for attacker in attackers}
     attacked = set.intersection(*(set(found.keys) for found in pairs.values())) if pairs else set()
     keys = [key for key in next(iter(pairs.values())).keys if key in attacked] if pairs else []
-    found = find(attackers, records, attacks, who.people if who else None)
+    found = found or find(attackers, records, attacks, who.people if who else None)
     links = found.any & attacked
     known = who or identities_of(attackers, records, links)
-    people = known.people if known else None
+    people = _with_all_linked(known.people, links) if known else None
     return Attacks(
         linked=rate(len(links), len(keys)),
         linked_by_person=linked_by_person(keys, links, people),
@@ -185,10 +187,17 @@ def attack_all(
     )
 
 
+def _with_all_linked(people: Mapping[Key, int], links: Collection[Key]) -> Mapping[Key, int]:
+    """A linked face of whom it is not known who it is counts as a person: no count of linked people is too low."""
+    unknown = sorted(set(links) - set(people))
+    first = 1 + max(people.values(), default=0)
+    return {**people, **{key: first + number for number, key in enumerate(unknown)}}
+
+
 def identities_of(
     attackers: Sequence[Attacker],
     records: Sequence[PhotoRecord],
-    links: set[Key] | frozenset[Key],
+    links: Collection[Key],
     asked: Asked = "auto",
 ) -> Identities | None:
     """Who is the same person in these photos, as far as the recogniser tells that knows most of them in the mirror, or
