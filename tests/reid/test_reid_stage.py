@@ -122,3 +122,16 @@ def test_restored_rows_are_kept_side_by_side_and_read_by_look(tmp_path: Path) ->
 def test_a_run_without_restoration_looks_at_faces_as_they_are() -> None:
     assert looks_of(ReidConfig(attacks="naive,cross_photo")) == ()
     assert looks_of(ReidConfig()) == tuple(quick_looks())
+
+
+def test_faces_seen_in_several_ways_at_once_are_as_seen_one_after_the_other(astronaut: np.ndarray) -> None:
+    """With and without a face that the photo's edge cuts off."""
+    for faces in ([face(175, 60, 105, 130)], [face(175, 60, 105, 130), face(-40, 60, 90, 120)]):
+        seen = see(astronaut, faces, Lbp())
+        looks = ["", *quick_looks()]
+        for look, (published, blank) in zip(looks, seen.restored(Lbp(), looks), strict=True):
+            ((alone, alone_blank),) = seen.restored(Lbp(), [look])
+            np.testing.assert_allclose(published, alone, atol=1e-6)
+            np.testing.assert_allclose(blank, alone_blank, atol=1e-6)
+            assert np.isfinite(blank).all(axis=1).tolist() == seen.at_edge.tolist()
+        assert not np.allclose(seen.restored(Lbp(), ["wiener"])[0][0], seen.embedded(Lbp())[0])

@@ -102,7 +102,7 @@ class Attacker:
         seen = see(decode(photo), record.anonymized_faces, self.recogniser)
         write_pairs(self.folder, record, known.original, known.mirrored, *seen.embedded(self.recogniser))
         if self.looks:
-            again = [seen.embedded(self.recogniser, look) for look in self.looks]
+            again = seen.restored(self.recogniser, self.looks)
             write_restored(self.restored, record, known.original, known.mirrored, again)
 
 

@@ -87,7 +87,7 @@ def embed_faces(run: RunFolder, shard: str, previous: str) -> list[PhotoRecord]:
                 seen = see(after, faces, recogniser)
                 write_pairs(folders[recogniser.name], record, *known, *seen.embedded(recogniser))
                 if looks:
-                    again = [seen.embedded(recogniser, look) for look in looks]
+                    again = seen.restored(recogniser, looks)
                     write_restored(restored_folder(run, recogniser), record, *known, again)
         return record.with_(attacked_sha256=sha256_of(rendered)).timed(attack=time.monotonic() - started)
 
@@ -113,16 +113,25 @@ class Seen:
     at_edge: NDArray[np.bool_]
     blank: Pixels
 
-    def embedded(self, recogniser: Recogniser, look: str = "") -> tuple[Embeddings, Embeddings]:
-        """Embeddings of the faces and of what :class:`FacePairs` calls blank, row by row.
+    def embedded(self, recogniser: Recogniser) -> tuple[Embeddings, Embeddings]:
+        """Embeddings of the faces and of what :class:`FacePairs` calls blank, row by row."""
+        return self.restored(recogniser, [""])[0]
 
-        :param look: how an attacker looks at both, one of :func:`looks_of`; as they are without.
+    def restored(self, recogniser: Recogniser, looks: Sequence[str]) -> list[tuple[Embeddings, Embeddings]]:
+        """The same after each of these ways to look at both, some of :func:`looks_of`; ``""``: as they are.
+
+        All are embedded at once, which takes less time than one after the other.
         """
-        published = recogniser.embed(_seen_so(self.chips, look))
-        blank = np.full_like(published, np.nan)
-        if self.at_edge.any():
-            blank[self.at_edge] = recogniser.embed(_seen_so(self.blank, look))
-        return published, blank
+        edge = [self.blank] if self.at_edge.any() else []
+        shown = [_seen_so(chips, look) for look in looks for chips in (self.chips, *edge)]
+        rows = np.split(recogniser.embed(np.concatenate(shown)), np.cumsum([len(chips) for chips in shown])[:-1])
+        found = []
+        for published, *blanks in (rows[at : at + 1 + len(edge)] for at in range(0, len(rows), 1 + len(edge))):
+            blank = np.full_like(published, np.nan)
+            if blanks:
+                blank[self.at_edge] = blanks[0]
+            found.append((published, blank))
+        return found
 
 
 def _seen_so(chips: Pixels, look: str) -> Pixels:
