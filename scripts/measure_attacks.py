@@ -32,12 +32,13 @@ from pathlib import Path
 
 import yaml
 from attack_figures.people import ESTIMATED, FOLDER, numbered, read_photos
-from attack_figures.publishing import CLEAR, probes_of
-from attack_figures.seeing import Remembering
-from attack_figures.tables import FLOOR, attack_table, consistency_table
+from attack_figures.tables import attack_table, consistency_table
 
 from photo_anonymizer.config import RunConfig, load_config, merge, unflatten
 from photo_anonymizer.errors import ConfigError, PhotoAnonymizerError
+from photo_anonymizer.heavy.figure import FLOOR
+from photo_anonymizer.heavy.publishing import CLEAR, probes_of
+from photo_anonymizer.heavy.seeing import Remembering
 from photo_anonymizer.methods import METHODS
 from photo_anonymizer.reid.attacks import ATTACKS
 from photo_anonymizer.reid.attacks.linkage import Consistency, consistency

@@ -371,3 +371,24 @@ def test_unflatten_undoes_flattening(nested):
         return result
 
     assert unflatten(flat(nested)) == nested
+
+
+# attacks
+
+
+def test_attacks_are_made_once_and_in_the_order_of_the_threat_model() -> None:
+    config = load_config({"source": "x", "reid": {"attacks": "restoration,naive,restoration"}})
+    assert config.reid.attack_names == ("naive", "restoration")
+
+
+@pytest.mark.parametrize(
+    ("attacks", "said"),
+    [
+        ("cross_photo", "the naive attack is always made"),
+        ("naive,parrot", "photo-anonymizer attack or the DAG attack_methods"),
+        ("naive,telepathy", "telepathy: the gate can make naive, cross_photo, restoration"),
+    ],
+)
+def test_attacks_that_the_gate_cannot_do_or_do_without_are_refused(attacks: str, said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        load_config({"source": "x", "reid": {"attacks": attacks}})

@@ -22,6 +22,7 @@ from photo_anonymizer.imagefile import load
 from photo_anonymizer.model.patch import load_edits, save_patches
 from photo_anonymizer.model.pixels import Pixels
 from photo_anonymizer.model.record import PhotoRecord
+from photo_anonymizer.reid.attacks.restorers.quick import quick_looks
 from photo_anonymizer.release import audit, tables
 from photo_anonymizer.release.export import export_release
 from photo_anonymizer.release.verify import verify
@@ -192,11 +193,13 @@ def test_nothing_says_who_agreed(release: Path, exported: RunFolder, root: Path)
 
 
 def test_no_embedding_of_those_who_agreed_is_stored(prepared: RunFolder) -> None:
-    """Only of anonymized faces: four rows of 128 float32 each, and one number, how light the skin is."""
+    """Only of anonymized faces: four rows of 128 float32 each, as they are and restored in every way, and one number,
+    how light the skin is."""
     stored = sorted(Path(prepared.config.out).rglob("*.sealed"))
     assert {path.stem for path in stored} == {by_name(prepared)[name].photo_id for name in ("both.png", "he alone.png")}
     assert {(path.parent.name, path.stat().st_size) for path in stored} == {
         ("dlib_resnet", 4 * 128 * 4 + SEAL_BYTES),
+        ("dlib_resnet+restored", 4 * 128 * 4 * len(quick_looks()) + SEAL_BYTES),
         ("skin_tone", 4 + SEAL_BYTES),
     }
 

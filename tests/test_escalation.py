@@ -17,6 +17,7 @@ from photo_anonymizer.imagefile import load
 from photo_anonymizer.model.outside import UNCHANGED, change_outside
 from photo_anonymizer.model.patch import FACE_LAYER, load_edits, load_patches, save_patches
 from photo_anonymizer.model.record import PhotoRecord, Reason
+from photo_anonymizer.reid.attackers import Found
 from photo_anonymizer.runfolder import RunFolder
 from photo_anonymizer.stages import EMBED, RENDER, run_shard_stage
 from pipeline_run import copy_of, rendered_and_attacked, small_config
@@ -157,3 +158,43 @@ def test_measured_twice_it_is_measured_once(run: RunFolder, monkeypatch: pytest.
 
     monkeypatch.setattr(escalation, "attack_all", never)
     assert measure_and_escalate(run) == first == Measured.model_validate(first.model_dump())
+
+
+def test_what_only_a_further_attack_links_climbs_the_ladder_too(
+    run: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Restoration says so of one face, until that face was made anew."""
+    going = [record for record in run.records(EMBED, "0000") if record.faces]
+    victim = going[0].photo_id, going[0].faces[0].face_id
+    looked = find_with(monkeypatch, [frozenset({victim}), frozenset()])
+    measured = measure_and_escalate(run)
+    assert measured.rounds == 1
+    assert record_of(run, victim[0]).escalations == {victim[1]: 1}
+    assert len(looked) == 2
+
+
+def test_a_face_that_is_linked_once_another_photo_is_held_is_held_as_well(
+    run: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = run.config.model_copy(update={"reid": run.config.reid.model_copy(update={"max_escalations": 0})})
+    (run.path / "run.json").unlink()
+    run.start(config, "run-1")
+    first, second = [(record.photo_id, "f0000") for record in run.records(EMBED, "0000") if record.faces]
+    find_with(monkeypatch, [frozenset({first}), frozenset({second}), frozenset()])
+    measured = measure_and_escalate(run)
+    assert measured.photos_held == 2
+    assert {record_of(run, photo_id).reason for photo_id, _ in (first, second)} == {Reason.STILL_RECOGNISED}
+
+
+def find_with(monkeypatch: pytest.MonkeyPatch, links: list[frozenset[tuple[str, str]]]) -> list[int]:
+    """Lets restoration find these faces, one set each time that the run is attacked; returns how often it was."""
+    asked: list[int] = []
+    genuine = escalation._Loop._find
+
+    def fake(loop: escalation._Loop) -> Found:
+        found = genuine(loop)
+        asked.append(len(asked))
+        return Found({**found.links, "restoration": links[len(asked) - 1]}, found.attacked, found.forms)
+
+    monkeypatch.setattr(escalation._Loop, "_find", fake)
+    return asked

@@ -12,6 +12,9 @@ import pytest
 from faces import face, noise_picture
 from photo_anonymizer.config import load_config
 from photo_anonymizer.errors import ConfigError
+from photo_anonymizer.heavy import publishing
+from photo_anonymizer.heavy.publishing import Photo
+from photo_anonymizer.heavy.seeing import Remembering
 from photo_anonymizer.methods import METHODS
 from photo_anonymizer.reid.attacks.linkage import SIZE_PX
 from photo_anonymizer.reid.attacks.protocol import AttackResult
@@ -19,9 +22,7 @@ from reid.attacks.drawn import Thumbnails
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
 import measure_attacks as command
-from attack_figures import people, publishing, tables
-from attack_figures.people import Photo
-from attack_figures.seeing import Remembering
+from attack_figures import people, tables
 
 CONFIG = load_config({"source": "-"})
 

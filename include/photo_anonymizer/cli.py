@@ -71,6 +71,11 @@ def _parser() -> argparse.ArgumentParser:
     tuned.add_argument("--write", type=Path, default=Path("tuned.yaml"), metavar="FILE", help="default: tuned.yaml")
     tuned.set_defaults(command=_tune)
 
+    heavy = commands.add_parser("attack", help="attacks that learn, on a sample; the next run's gate judges the result")
+    add_run_arguments(heavy)
+    heavy.add_argument("--sample", type=int, default=120, metavar="N", help="photos to attack (default: 120)")
+    heavy.set_defaults(command=_attack)
+
     queue = commands.add_parser("review", help="doubtful faces that wait, or a decision about one")
     _dataset_arguments(queue)
     wanted = queue.add_mutually_exclusive_group()
@@ -157,6 +162,29 @@ def _tune(arguments: argparse.Namespace) -> int:
         return EXIT_REFUSED
     arguments.write.write_text(written(found, method), encoding="utf-8")
     print(f"written: {arguments.write}")
+    return EXIT_DONE
+
+
+def _attack(arguments: argparse.Namespace) -> int:
+    from photo_anonymizer.gate.aggregates import HeavyLook
+    from photo_anonymizer.heavy.attack import attack_method
+    from photo_anonymizer.heavy.result import keep
+
+    config = run_config(arguments)
+    result = attack_method(config, arguments.sample)
+    print(f"{result.method}: {result.photos} photos of {result.people} people ({result.identities})")
+    for one in result.attacks:
+        over = f"{100 * one.over_floor.middle:+.1f} points" if one.over_floor else "proves nothing"
+        print(
+            f"{one.attack:34}{one.recogniser:14}{100 * (one.found.rate or 0):5.1f} % of {one.found.n}, behind a mask "
+            f"{100 * (one.floor.rate or 0):5.1f} %, chance {100 * (one.found.chance or 0):5.1f} %, {over}"
+        )
+    vault = Vault.of(config)
+    print(f"written: {keep(result, vault)}")
+    look, most = HeavyLook.of(config, vault), config.reid.max_rank1_excess
+    if look.excess is not None and look.excess > most:
+        print(f"too much: {look.furthest} gets more than {100 * most:g} points above a mask; the gate will refuse")
+        return EXIT_REFUSED
     return EXIT_DONE
 
 

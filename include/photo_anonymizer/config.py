@@ -380,6 +380,10 @@ class ResidualConfig(_Section):
         return ("on" if value else "off") if isinstance(value, bool) else value
 
 
+GATE_ATTACKS = ("naive", "cross_photo", "restoration")
+"""Attacks that a run's own gate can make; the others learn or need hours, and have a DAG of their own."""
+
+
 class ReidConfig(_Section):
     """Attack and gate: how the result is attacked and what the gate lets pass."""
 
@@ -392,6 +396,26 @@ class ReidConfig(_Section):
     user_recognisers: str | None = Field(
         None,
         description="YAML files, separated by commas, that describe ONNX face recognisers of your own.",
+    )
+    attacks: str = Field(
+        "naive,cross_photo,restoration",
+        pattern=r"^[a-z0-9_]+(,[a-z0-9_]+)*$",
+        description="The attacks of the gate, separated by commas: naive (the same photo; always), cross_photo (other "
+        "photos of the person), restoration (both, after filters have tried to undo the change).",
+    )
+    identities: Literal["auto", "folders", "estimated"] = Field(
+        "auto",
+        description="Who is the same person, for cross_photo: folders: a sub-folder is a person; estimated: a "
+        "recogniser groups the originals; auto: the folders, where the originals agree with them.",
+    )
+    heavy: Literal["off", "if_known", "required"] = Field(
+        "if_known",
+        description="Attacks that learn (photo-anonymizer attack, or the DAG attack_methods): if_known: what they "
+        "found on this method with these settings must be within bounds; required: and there must be such a result; "
+        "off: it does not matter.",
+    )
+    heavy_max_age_days: int = Field(
+        90, ge=1, le=3650, description="How old that result may be where it is required (days)."
     )
     claim: Literal["observed", "proven"] = Field(
         "observed",
@@ -442,6 +466,12 @@ class ReidConfig(_Section):
         return tuple(dict.fromkeys(self.recognisers.split(",")))
 
     @property
+    def attack_names(self) -> tuple[str, ...]:
+        """The gate's attacks, each once, in the order of the threat model."""
+        asked = self.attacks.split(",")
+        return tuple(name for name in GATE_ATTACKS if name in asked)
+
+    @property
     def user_recogniser_files(self) -> tuple[Path, ...]:
         """The descriptions of the user's own recognisers."""
         return tuple(_expanded(path) for path in split_paths(self.user_recognisers))
@@ -468,6 +498,19 @@ class ReidConfig(_Section):
                 f"{' or '.join(DESTROYS)}"
             )
         return self
+
+    @field_validator("attacks")
+    @classmethod
+    def _can_be_made(cls, value: str) -> str:
+        asked = value.split(",")
+        if unknown := sorted(set(asked) - set(GATE_ATTACKS)):
+            raise ValueError(
+                f"{', '.join(unknown)}: the gate can make {', '.join(GATE_ATTACKS)}; heavier attacks are made by "
+                "photo-anonymizer attack or the DAG attack_methods"
+            )
+        if "naive" not in asked:
+            raise ValueError("the naive attack is always made: add naive")
+        return value
 
     @model_validator(mode="after")
     def _provable(self) -> ReidConfig:

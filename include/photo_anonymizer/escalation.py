@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
+from collections.abc import Mapping
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
@@ -17,10 +18,10 @@ from photo_anonymizer.methods.ladder import Step, ladder
 from photo_anonymizer.methods.stage import noise_source, patch_of
 from photo_anonymizer.model.patch import FACE_LAYER, Patch, load_patches, save_patches
 from photo_anonymizer.model.record import PhotoRecord, Reason
-from photo_anonymizer.reid.attackers import Attacker, attack_all, linked_by_any
+from photo_anonymizer.reid.attackers import Attacker, Found, attack_all, find, identities_of
 from photo_anonymizer.reid.groups import labels_of
 from photo_anonymizer.reid.measure import Attacks
-from photo_anonymizer.reid.stage import SKIN_TONE, embeddings_folder, recognisers_of
+from photo_anonymizer.reid.stage import SKIN_TONE, embeddings_folder, looks_of, recognisers_of, restored_folder
 from photo_anonymizer.reid.stage import STAGE as EMBED
 from photo_anonymizer.render.stage import render_photo
 from photo_anonymizer.runfolder import WHOLE, RunFolder, StageOutput
@@ -71,29 +72,42 @@ class _Loop:
         self.records = {record.photo_id: record for record in run.all_records(EMBED)}
         self.originals = {record.photo_id: record.file for record in run.all_records("strip_metadata")}
         self.attackers = [
-            Attacker.of(recogniser, embeddings_folder(run, recogniser.name), self._going())
+            Attacker.of(
+                recogniser,
+                embeddings_folder(run, recogniser.name),
+                self._going(),
+                restored_folder(run, recogniser),
+                looks_of(config.reid),
+            )
             for recogniser in recognisers_of(config.reid, threads_each(1))
         ]
         self.tones = embeddings_folder(run, SKIN_TONE)
         self.key = Vault.of(config).key()
+        self.attacks = config.reid.attack_names
+        # Asked once: originals do not change, and who is who must not depend on which photos are held.
+        links = find(self.attackers, self._going()).any
+        self.who = identities_of(self.attackers, self._going(), links, config.reid.identities)
 
     def work(self, output: StageOutput) -> Measured:
         self.run.tell(STAGE, WHOLE, 0, 1)
-        before = self._attack()
+        found = self._find()
+        before = self._attack(found)
         rounds = 0
-        while (failed := self._linked()) and rounds < self.config.reid.max_escalations:
+        while (failed := _by_photo(found)) and rounds < self.config.reid.max_escalations:
             rounds += 1
             log.info("escalation round %d: %d photos with linked faces", rounds, len(failed))
             for photo_id, face_ids in failed.items():
                 self._escalate(photo_id, face_ids, output)
-        for photo_id, face_ids in self._linked().items():
-            detail = f"{len(face_ids)} of {len(self.records[photo_id].anonymized_faces)} faces"
-            self.records[photo_id] = self.records[photo_id].stopped(Reason.STILL_RECOGNISED, detail)
+            found = self._find()
+        while failed:  # without a held photo another face may be the nearest
+            self._hold(failed)
+            found = self._find()
+            failed = _by_photo(found)
         held = sum(record.reason is Reason.STILL_RECOGNISED for record in self.records.values())
         with_faces = [record for record in self._going() if record.anonymized_faces]
         return Measured(
             before=before,
-            after=self._attack(),
+            after=self._attack(found),
             rounds=rounds,
             faces_escalated=sum(len(record.escalations) for record in self.records.values()),
             photos_held=held,
@@ -103,6 +117,11 @@ class _Loop:
             ),
         )
 
+    def _hold(self, failed: Mapping[str, list[str]]) -> None:
+        for photo_id, face_ids in failed.items():
+            detail = f"{len(face_ids)} of {len(self.records[photo_id].anonymized_faces)} faces"
+            self.records[photo_id] = self.records[photo_id].stopped(Reason.STILL_RECOGNISED, detail)
+
     def _going(self) -> list[PhotoRecord]:
         """The photos that are still to be released."""
         return [record for record in self.records.values() if record.pending]
@@ -111,15 +130,14 @@ class _Loop:
         """Ids of the photos whose faces this recogniser attacked."""
         return {photo_id for photo_id, _ in attacker.pairs(records).keys}
 
-    def _attack(self) -> Attacks:
-        going = self._going()
-        return attack_all(self.attackers, going, labels_of(going, self.tones), list(self.records.values()))
+    def _find(self) -> Found:
+        return find(self.attackers, self._going(), self.attacks, self.who.people if self.who else None)
 
-    def _linked(self) -> dict[str, list[str]]:
-        by_photo: dict[str, list[str]] = defaultdict(list)
-        for photo_id, face_id in sorted(linked_by_any(self.attackers, self._going())):
-            by_photo[photo_id].append(face_id)
-        return dict(by_photo)
+    def _attack(self, found: Found) -> Attacks:
+        going = self._going()
+        labels = labels_of(going, self.tones)
+        everybody = list(self.records.values())
+        return attack_all(self.attackers, going, labels, self.attacks, self.who, found, everybody)
 
     def _escalate(self, photo_id: str, face_ids: list[str], output: StageOutput) -> None:
         """Gives these faces their next step, renders the photo anew from its stripped original, embeds it again."""
@@ -166,3 +184,11 @@ class _Loop:
         """Where a patch file lies now: this stage's own files are still under their temporary name."""
         inside = relative.removeprefix(f"{output.prefix}/")
         return output.folder / inside if inside != relative else self.run.path / relative
+
+
+def _by_photo(found: Found) -> dict[str, list[str]]:
+    """Linked faces by their photo."""
+    by_photo: dict[str, list[str]] = defaultdict(list)
+    for photo_id, face_id in sorted(found.any):
+        by_photo[photo_id].append(face_id)
+    return dict(by_photo)

@@ -17,6 +17,7 @@ log = logging.getLogger(__name__)
 ADVICE = {
     "prepare_run": "correct the parameters or the source named above and trigger a new run",
     "reid_gate": "nothing was published; read the reasons above and docs/operations.md, 'The gate refused'",
+    "attack_method": "correct the parameters or the source named above and trigger the DAG anew",
     "export_release": "clear this task to try again: a version is published whole or not at all, and never twice",
 }
 DEFAULT_ADVICE = "clear this task to try again: finished photos are kept; see docs/operations.md, 'A task failed'"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,34 +13,15 @@ from photo_anonymizer.config import RunConfig
 from photo_anonymizer.detection.stage import faces_of
 from photo_anonymizer.donors import grouped
 from photo_anonymizer.errors import ConfigError, PhotoError
+from photo_anonymizer.heavy.publishing import Photo
 from photo_anonymizer.imagefile import decode
 from photo_anonymizer.metadata.policy import Policy
 from photo_anonymizer.metadata.strip import strip
-from photo_anonymizer.model.face import Face
-from photo_anonymizer.model.pixels import Pixels
 from photo_anonymizer.reid.recognisers.protocol import Recogniser
 from photo_anonymizer.reid.stage import chip_of
 
 FOLDER, ESTIMATED = "folder", "estimated"
 PICTURES = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".heic", ".avif"}
-
-
-@dataclass(frozen=True)
-class Photo:
-    """One photo that shows somebody.
-
-    :param faces: all that a run finds and anonymizes.
-    :param person: whom the largest of them shows; "" where that is still to be estimated.
-    """
-
-    rgb: Pixels
-    faces: tuple[Face, ...]
-    person: str
-
-    @property
-    def largest(self) -> Face:
-        """The face that is attacked."""
-        return max(self.faces, key=lambda face: face.box.height)
 
 
 def read_photos(folders: Sequence[Path], people: str, config: RunConfig) -> list[Photo]:

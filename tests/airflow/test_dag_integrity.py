@@ -77,8 +77,8 @@ def test_every_file_in_dags_loads() -> None:
     assert DagBag(dag_folder=str(ROOT / "dags")).import_errors == {}
 
 
-def test_there_is_exactly_one_dag() -> None:
-    assert set(DagBag(dag_folder=str(ROOT / "dags")).dags) == {"anonymize_photos"}
+def test_there_are_exactly_two_dags() -> None:
+    assert set(DagBag(dag_folder=str(ROOT / "dags")).dags) == {"anonymize_photos", "attack_methods"}
 
 
 def test_the_tasks_are_the_stages(dag: DAG) -> None:

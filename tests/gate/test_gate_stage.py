@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from heavycases import result_of
 from photo_anonymizer import outcome
 from photo_anonymizer.errors import GateRefusedError
+from photo_anonymizer.escalation import RESULT
 from photo_anonymizer.escalation import STAGE as MEASURE
 from photo_anonymizer.gate.aggregates import changed_outside, faces_not_as_edited, second_look
 from photo_anonymizer.gate.stage import STAGE as GATE
 from photo_anonymizer.gate.stage import pass_gate, result
 from photo_anonymizer.gate.standing import standings
+from photo_anonymizer.heavy.result import keep, now
 from photo_anonymizer.imagefile import encode, load
 from photo_anonymizer.metadata import exiftool
 from photo_anonymizer.metadata.exiftool import UNREAD, ExifTool
@@ -111,6 +117,44 @@ def test_recognisers_that_know_no_original_pass_nothing(run: RunFolder, monkeypa
     rng = np.random.default_rng(0)
     embed_anew(run, monkeypatch, lambda chips: rng.normal(size=(len(chips), 128)))
     refused(run, "no recogniser knows 80% of the original faces in the mirror")
+
+
+def with_reid(run: RunFolder, **values: Any) -> None:
+    """The same run under other bounds."""
+    config = run.config.model_copy(update={"reid": run.config.reid.model_copy(update=values)})
+    (run.path / "run.json").unlink()
+    run.start(config, "run-1")
+
+
+def test_a_method_that_learning_attackers_opened_is_not_published(run: RunFolder) -> None:
+    keep(result_of(run.config, low=0.3, high=0.5), Vault.of(run.config))
+    refused(run, "heavy attacks on a sample find people more than 5.0% above what a solid mask gives away")
+
+
+def test_a_method_that_they_could_not_open_is(run: RunFolder) -> None:
+    keep(result_of(run.config, low=0.01, high=0.5), Vault.of(run.config))
+    assert pass_gate(run).passed
+
+
+def test_where_their_attack_is_required_a_run_without_it_is_refused(run: RunFolder) -> None:
+    with_reid(run, heavy="required")
+    refused(run, "no result of heavy attacks is known for this method")
+
+
+def test_where_it_is_required_an_old_one_is_refused(run: RunFolder) -> None:
+    with_reid(run, heavy="required", heavy_max_age_days=30)
+    keep(result_of(run.config, made_at=now() - timedelta(days=31)), Vault.of(run.config))
+    refused(run, "older than 30 days")
+
+
+def test_an_attack_that_was_not_made_is_refused(run: RunFolder) -> None:
+    """Measured before the configuration asked for more, or by somebody who left it out."""
+    path = run.stage(MEASURE) / RESULT
+    stored = json.loads(path.read_text(encoding="utf-8"))
+    del stored["after"]["by_attack"]["cross_photo"]
+    path.chmod(0o600)
+    path.write_text(json.dumps(stored), encoding="utf-8")
+    refused(run, "an attack that the configuration asks for was not made")
 
 
 def test_a_run_of_few_people_proves_nothing(run: RunFolder) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from photo_anonymizer.config import ReidConfig
 from photo_anonymizer.gate.aggregates import Aggregates
-from photo_anonymizer.gate.suite import Verdict, expectations, judge
+from photo_anonymizer.gate.suite import SUITE_VERSION, Verdict, expectations, judge
 
 GOOD = Aggregates(
     inputs=12,
@@ -33,6 +33,14 @@ GOOD = Aggregates(
     linked_rate=0.0,
     rank1_low_excess=-0.04,
     resembles_low_excess=0.0,
+    naive_linked_rate=0.0,
+    cross_photo_linked_rate=0.0,
+    cross_photo_rank1_low_excess=-0.02,
+    cross_photo_furthest="A1 by dlib_resnet",
+    restoration_linked_rate=0.0,
+    restoration_rank1_low_excess=0.01,
+    restoration_furthest="wiener 1, then A1 by dlib_resnet",
+    heavy_excess=0.0,
 )
 
 
@@ -78,6 +86,14 @@ def test_a_good_run_passes_every_expectation() -> None:
         ({"linked_rate": None}, "linked_rate is missing"),
         ({"rank1_low_excess": None}, "rank1_low_excess is missing"),
         ({"linked_rate": float("nan")}, "linked_rate is missing"),
+        ({"attacks_missing": 1}, "an attack that the configuration asks for was not made"),
+        ({"faces_unrestored": 1}, "was not attacked by restoration"),
+        ({"naive_linked_rate": 0.05}, "naive: more than 0.0% of the faces are linked to the original of their own"),
+        ({"cross_photo_linked_rate": 0.05}, "cross_photo: more than 0.0% of the faces are linked to another photo"),
+        ({"cross_photo_linked_rate": float("nan")}, "cross_photo"),
+        ({"cross_photo_rank1_low_excess": 0.06}, "cross_photo: people are found more than 5.0% above chance (A1 by"),
+        ({"restoration_linked_rate": 0.05}, "restoration: more than 0.0% of the faces are linked to an original after"),
+        ({"restoration_rank1_low_excess": 0.06}, "above chance (wiener 1, then A1 by dlib_resnet)"),
     ],
 )
 def test_a_planted_fault_is_refused_with_its_reason(changes: dict[str, Any], meaning: str) -> None:
@@ -183,3 +199,43 @@ def test_an_empty_table_proves_nothing_either() -> None:
 def test_who_found_faces_above_chance_is_said() -> None:
     refusals = verdict([row(rank1_low_excess=0.06, furthest="eigenfaces")]).refusals
     assert refusals == ["faces are found among all originals more than 5.0% above chance by eigenfaces"]
+
+
+# one attack by itself
+
+
+def test_an_attack_that_found_no_face_it_can_be_made_on_is_no_reason_to_refuse() -> None:
+    assert verdict([row(cross_photo_linked_rate=None, cross_photo_rank1_low_excess=None)]).passed
+
+
+def test_what_was_not_asked_for_is_not_expected() -> None:
+    columns = {column for _, column, _, _ in expectations(ReidConfig(attacks="naive"))}
+    assert "naive_linked_rate" in columns
+    assert not {"cross_photo_linked_rate", "restoration_linked_rate"} & columns
+    assert verdict([row(restoration_linked_rate=0.5)], attacks="naive").passed
+
+
+def test_the_verdict_says_which_suite_it_is_from() -> None:
+    assert verdict([GOOD]).suite == f"photo_release {SUITE_VERSION}"
+
+
+# attacks that learn, made on a sample before
+
+
+def test_what_heavy_attacks_found_must_be_within_the_bounds() -> None:
+    judged = verdict([row(heavy_excess=0.12, heavy_furthest="A2 parrot, enrolled by dlib_resnet")])
+    (refusal,) = judged.refusals
+    assert refusal.startswith("heavy attacks on a sample find people more than 5.0% above what a solid mask gives away")
+    assert "A2 parrot, enrolled by dlib_resnet" in refusal
+    assert verdict([row(heavy_excess=0.05)]).passed
+    assert verdict([row(heavy_excess=0.12)], heavy="off").passed
+
+
+def test_a_required_result_that_is_missing_or_old_is_refused_with_what_to_do() -> None:
+    missing = verdict([row(heavy_missing=1)], heavy="required").refusals
+    assert len(missing) == 1
+    assert "no result of heavy attacks is known" in missing[0]
+    assert "photo-anonymizer attack" in missing[0]
+    stale = verdict([row(heavy_stale=1, heavy_excess=0.0)], heavy="required", heavy_max_age_days=30).refusals
+    assert len(stale) == 1
+    assert "older than 30 days" in stale[0]

@@ -9,10 +9,11 @@ import pytest
 
 from faces import face
 from photo_anonymizer.model.record import PhotoRecord
-from photo_anonymizer.reid.attackers import Attacker, attack_all, linked_by_any
+from photo_anonymizer.reid.attackers import Attacker, attack_all, find, identities_of
+from photo_anonymizer.reid.identities import Identities
 from photo_anonymizer.reid.measure import empty_embeddings
 from photo_anonymizer.reid.recognisers.eigenfaces import MIN_FACES, Eigenfaces
-from photo_anonymizer.reid.stage import write_pairs
+from photo_anonymizer.reid.stage import write_pairs, write_restored
 from sealing import sealed
 
 RNG = np.random.default_rng(11)
@@ -61,7 +62,7 @@ def attacker(
 
 def test_a_face_is_linked_when_any_recogniser_links_it(tmp_path: Path) -> None:
     both = [attacker(tmp_path, "one", (1, 2)), attacker(tmp_path, "two", (2, 3))]
-    assert linked_by_any(both, PHOTOS) == {("p01", "f0000"), ("p02", "f0000"), ("p03", "f0000")}
+    assert find(both, PHOTOS).any == {("p01", "f0000"), ("p02", "f0000"), ("p03", "f0000")}
     found = attack_all(both, PHOTOS, {})
     assert (found.linked.hits, found.linked.n) == (3, N)
     assert {name: attack.linked.hits for name, attack in found.by_recogniser.items()} == {"one": 2, "two": 2}
@@ -69,7 +70,7 @@ def test_a_face_is_linked_when_any_recogniser_links_it(tmp_path: Path) -> None:
 
 def test_a_link_counts_also_of_one_that_knows_too_few_originals(tmp_path: Path) -> None:
     weak = attacker(tmp_path, "weak", (5,), knows=False)
-    assert linked_by_any([attacker(tmp_path, "good"), weak], PHOTOS) == {("p05", "f0000")}
+    assert find([attacker(tmp_path, "good"), weak], PHOTOS).any == {("p05", "f0000")}
 
 
 @pytest.mark.parametrize("rows", [np.nan, 1.0], ids=["no numbers", "everybody the same"])
@@ -121,3 +122,75 @@ def test_one_that_learns_learns_from_all_originals_and_judges_few_alike(tmp_path
     assert learned.linked(records[:1]) == [("e000", "f0000")]
     np.testing.assert_array_equal(learned.pairs(records[:1]).original, learned.pairs(records).original[:1])
     assert learned.empty.shape == (len(empty_embeddings(eigenfaces)), 40)
+
+
+# attacks besides the naive one
+
+
+def with_restored(folder: Path, looks: dict[str, tuple[int, ...]]) -> Attacker:
+    """One recogniser that finds these faces as they were after each look, and nobody without a look."""
+    one = attacker(folder, "one", original=np.repeat(strangers(N // 4), 4, axis=0) + 0.02 * strangers())
+    place = sealed(folder, "one+restored")
+    raw = one.pairs(PHOTOS)
+    seen = {look: strangers() for look in looks}
+    for look, clear in looks.items():
+        seen[look][list(clear)] = raw.original[list(clear)]
+    for row, record in enumerate(PHOTOS):
+        at = slice(row, row + 1)
+        known = raw.original[at], raw.mirrored[at]
+        missing = np.full((1, NUMBERS), np.nan, np.float32)
+        write_restored(place, record, *known, [(rows[at], missing) for rows in seen.values()])
+    return Attacker.of(Fake("one"), one.folder, PHOTOS, place, tuple(looks))
+
+
+def test_a_face_that_only_restoration_opens_is_linked(tmp_path: Path) -> None:
+    one = with_restored(tmp_path, {"sharper": (3,), "smoother": ()})
+    who = identities_of([one], PHOTOS, set())
+    assert who is not None
+    found = attack_all([one], PHOTOS, {}, ("naive", "restoration"), who)
+    assert {name: (rate.hits, rate.n) for name, rate in found.by_attack.items()} == {
+        "naive": (0, N),
+        "restoration": (1, N),
+    }
+    assert found.linked.hits == 1
+    assert {one.form: one.linked.hits for one in found.further} == {
+        "sharper, then A0": 1,
+        "sharper, then A1": 1,
+        "smoother, then A0": 0,
+        "smoother, then A1": 0,
+    }
+
+
+def test_a_face_that_shows_another_photo_of_the_person_is_linked_by_that_alone(tmp_path: Path) -> None:
+    one = with_restored(tmp_path, {"as it is": ()})
+    raw = one.pairs(PHOTOS)
+    twin = raw.original[1:2]
+    write_pairs(one.folder, PHOTOS[0], raw.original[:1], raw.mirrored[:1], twin, np.full_like(twin, np.nan))
+    who = identities_of([one], PHOTOS, set())
+    assert who is not None
+    assert who.said_by == "estimated"
+    found = attack_all([one], PHOTOS, {}, ("naive", "cross_photo"), who)
+    assert found.by_attack["cross_photo"].hits == 1
+    assert find([one], PHOTOS, ("naive", "cross_photo"), who.people).any == {("p00", "f0000")}
+
+
+def test_an_attack_that_was_not_asked_for_is_not_made(tmp_path: Path) -> None:
+    one = with_restored(tmp_path, {"sharper": (3,)})
+    found = attack_all([one], PHOTOS, {})
+    assert set(found.by_attack) == {"naive"}
+    assert not found.further
+    assert not found.linked.hits
+
+
+def test_where_nobody_is_told_apart_other_photos_say_nothing(tmp_path: Path) -> None:
+    found = attack_all([attacker(tmp_path, "weak", knows=False)], PHOTOS, {}, ("naive", "cross_photo"))
+    assert found.by_attack["cross_photo"].n == 0
+    assert found.identities == ""
+
+
+def test_a_linked_face_of_nobody_known_counts_as_a_person(tmp_path: Path) -> None:
+    one = attacker(tmp_path, "one", (7,))
+    some = Identities({(photo.photo_id, "f0000"): number for number, photo in enumerate(PHOTOS[:5])}, "estimated")
+    by_person = attack_all([one], PHOTOS, {}, who=some).linked_by_person
+    assert by_person is not None
+    assert (by_person.people, by_person.hit.hits) == (6, 1)

@@ -12,14 +12,18 @@ from faces import face
 from photo_anonymizer.config import ReidConfig, RunConfig
 from photo_anonymizer.errors import ConfigError, ModelError
 from photo_anonymizer.model.record import PhotoRecord
+from photo_anonymizer.reid.attacks.restorers.quick import quick_looks
 from photo_anonymizer.reid.recognisers.lbp import Lbp
 from photo_anonymizer.reid.stage import (
-    embed_published,
     embeddings_folder,
+    looks_of,
     read_pairs,
+    read_restored,
     recognisers_of,
     remove_embeddings,
+    see,
     write_pairs,
+    write_restored,
 )
 from photo_anonymizer.stages import start_run
 from photo_anonymizer.vault import Vault
@@ -104,7 +108,7 @@ def test_a_run_leaves_no_readable_embedding_in_the_vault(tmp_path: Path) -> None
 
 def test_only_of_a_face_that_the_edge_cuts_off_there_is_an_empty_picture_of_its_own(astronaut: np.ndarray) -> None:
     whole, cut_off = face(180, 60, 90, 120), face(-40, 60, 90, 120, face_id="f0001")
-    published, blank = embed_published(astronaut, [whole, cut_off], Lbp())
+    published, blank = see(astronaut, [whole, cut_off], Lbp()).embedded(Lbp())
     assert np.isfinite(published).all()
     assert np.isnan(blank[0]).all()
     assert np.isfinite(blank[1]).all()
@@ -112,7 +116,39 @@ def test_only_of_a_face_that_the_edge_cuts_off_there_is_an_empty_picture_of_its_
 
 def test_a_face_of_one_colour_is_its_own_empty_picture(astronaut: np.ndarray) -> None:
     covered = np.full_like(astronaut, 192)
-    published, blank = embed_published(covered, [face(-40, 60, 90, 120)], Lbp())
+    published, blank = see(covered, [face(-40, 60, 90, 120)], Lbp()).embedded(Lbp())
     np.testing.assert_allclose(blank, published, atol=0.02)
-    published, blank = embed_published(astronaut, [face(-40, 60, 90, 120)], Lbp())
+    published, blank = see(astronaut, [face(-40, 60, 90, 120)], Lbp()).embedded(Lbp())
     assert np.linalg.norm(blank - published) > 0.3
+
+
+def test_restored_rows_are_kept_side_by_side_and_read_by_look(tmp_path: Path) -> None:
+    record = PhotoRecord(photo_id="p", source_uri="file:///p.jpg", faces=(face(0, 0, 60, 80),))
+    known, blank = np.ones((1, 4), np.float32), np.full((1, 4), np.nan, np.float32)
+    looks = {"one": np.full((1, 4), 2, np.float32), "two": np.full((1, 4), 3, np.float32)}
+    write_restored(sealed(tmp_path), record, known, known, [(rows, blank) for rows in looks.values()])
+    found = read_restored(sealed(tmp_path), [record], list(looks))
+    assert list(found) == list(looks)
+    for look, pairs in found.items():
+        np.testing.assert_array_equal(pairs.published, looks[look])
+        np.testing.assert_array_equal(pairs.original, known)
+        assert pairs.blank is not None
+        assert np.isnan(pairs.blank).all()
+
+
+def test_a_run_without_restoration_looks_at_faces_as_they_are() -> None:
+    assert looks_of(ReidConfig(attacks="naive,cross_photo")) == ()
+    assert looks_of(ReidConfig()) == tuple(quick_looks())
+
+
+def test_faces_seen_in_several_ways_at_once_are_as_seen_one_after_the_other(astronaut: np.ndarray) -> None:
+    """With and without a face that the photo's edge cuts off."""
+    for faces in ([face(175, 60, 105, 130)], [face(175, 60, 105, 130), face(-40, 60, 90, 120)]):
+        seen = see(astronaut, faces, Lbp())
+        looks = ["", *quick_looks()]
+        for look, (published, blank) in zip(looks, seen.restored(Lbp(), looks), strict=True):
+            ((alone, alone_blank),) = seen.restored(Lbp(), [look])
+            np.testing.assert_allclose(published, alone, atol=1e-6)
+            np.testing.assert_allclose(blank, alone_blank, atol=1e-6)
+            assert np.isfinite(blank).all(axis=1).tolist() == seen.at_edge.tolist()
+        assert not np.allclose(seen.restored(Lbp(), ["wiener"])[0][0], seen.embedded(Lbp())[0])

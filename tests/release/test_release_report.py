@@ -25,8 +25,9 @@ from photo_anonymizer.model.face import Doubt
 from photo_anonymizer.model.record import PhotoRecord, Reason
 from photo_anonymizer.reid.claims import claim_in_words
 from photo_anonymizer.reid.groups import SIZE, SIZE_BANDS
-from photo_anonymizer.reid.measure import Attack, Attacks, linked_by_person, measure
+from photo_anonymizer.reid.measure import Attack, Attacks, Further, linked_by_person, measure
 from photo_anonymizer.reid.stage import FacePairs
+from photo_anonymizer.reid.statistics import rate
 from photo_anonymizer.release.attacks_shown import histogram
 from photo_anonymizer.release.detected import detection_evidence
 from photo_anonymizer.release.report import (
@@ -600,3 +601,31 @@ def test_of_detection_only_numbers_leave() -> None:
     assert (evidence["faces"], evidence["beyond_doubt"], evidence["doubtful"]) == (2, 1, 1)
     assert evidence["reasons"] == {str(BETWEEN): 1, str(MESH): 1, str(DETECTORS): 0, str(TINY): 0}
     assert evidence["calibration"]["uncalibrated"] == ["user_onnx"]
+
+
+def test_every_attack_is_shown_by_itself(tmp_path: Path) -> None:
+    one = together(attack(20))
+    form = Further(
+        attack="restoration",
+        form="wiener 1, then A1",
+        recogniser="dlib_resnet",
+        linked=rate(1, 18),
+        rank1=rate(2, 18, chance=0.1),
+        degenerate=False,
+    )
+    after = one.model_copy(
+        update={
+            "further": (form, form.model_copy(update={"attack": "cross_photo", "form": "A1", "linked": rate(0, 17)})),
+            "identities": "estimated",
+        }
+    )
+    text = words(report(tmp_path, published(tmp_path, [20]), after, after))
+    assert "A1, other photos dlib_resnet 0 of 17" in text
+    assert "A3, restored first wiener 1, then A1 dlib_resnet 1 of 18" in text
+    assert text.index("A0, the same photo") < text.index("A1, other photos") < text.index("A3, restored first")
+    assert "Who is the same person is estimated" in text
+    assert "Faces linked to who they show, by any attack" in text
+
+
+def test_a_run_of_one_attack_has_no_table_of_attacks(tmp_path: Path) -> None:
+    assert "By attack" not in words(report(tmp_path, published(tmp_path, [9]), attack(9), attack(9)))

@@ -10,10 +10,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from photo_anonymizer.config import ConsentConfig
+from photo_anonymizer.config import ConsentConfig, RunConfig
 from photo_anonymizer.escalation import STAGE as MEASURE
 from photo_anonymizer.escalation import Measured, measure_and_escalate
 from photo_anonymizer.gate.standing import pooled
+from photo_anonymizer.heavy.result import known, now
 from photo_anonymizer.imagefile import decode, sha256_of
 from photo_anonymizer.metadata import exiftool
 from photo_anonymizer.metadata.inspect import inspect
@@ -22,8 +23,9 @@ from photo_anonymizer.model.outside import UNCHANGED, change_outside
 from photo_anonymizer.model.patch import FACE_LAYER, Patch, compose, load_edits, load_patches
 from photo_anonymizer.model.pixels import Pixels
 from photo_anonymizer.model.record import PhotoRecord, Status
+from photo_anonymizer.reid.attackers import CROSS_PHOTO, NAIVE, RESTORATION
 from photo_anonymizer.reid.claims import upper_end
-from photo_anonymizer.reid.measure import Attack
+from photo_anonymizer.reid.measure import Attack, Attacks
 from photo_anonymizer.release.carried_over import CarriedOver
 from photo_anonymizer.runfolder import RunFolder
 from photo_anonymizer.vault import Vault
@@ -77,7 +79,7 @@ class Aggregates(BaseModel):
     """Share of the originals that a recogniser knows in the mirror, the highest of all that tell them apart; with those
     of photos that were taken over."""
     linked_rate: float | None
-    """Share of the faces that at least one recogniser links."""
+    """Share of the faces that at least one attack of one recogniser links."""
     rank1_low_excess: float | None
     """Lower end of rank-1's interval minus chance, the highest of all recognisers."""
     furthest: str = ""
@@ -85,6 +87,29 @@ class Aggregates(BaseModel):
     resembles_low_excess: float | None = None
     """Lower end of the interval of how many faces are taken for another person of the run, minus how many originals
     are, the highest of all recognisers; 0 where nobody else is there."""
+    attacks_missing: int = 0
+    """Attacks that the configuration asks for, and that say nothing although there were faces to attack."""
+    faces_unrestored: int = 0
+    """Faces that were measured and not attacked by restoration, if that is asked for."""
+    naive_linked_rate: float | None = None
+    """Share of the faces that the naive attack links."""
+    cross_photo_linked_rate: float | None = None
+    """Share of the faces with another photo of the same person that this attack links; ``None`` where there are none,
+    or where it is not asked for. So for the following."""
+    cross_photo_rank1_low_excess: float | None = None
+    cross_photo_furthest: str = ""
+    restoration_linked_rate: float | None = None
+    restoration_rank1_low_excess: float | None = None
+    restoration_furthest: str = ""
+    heavy_missing: int = 0
+    """1: the configuration requires a result of heavy attacks, and there is none for this method and these settings
+    that tested anything."""
+    heavy_stale: int = 0
+    """1: it requires one, and the only one is too old."""
+    heavy_excess: float | None = None
+    """How far heavy attacks get above what a solid mask gives away, at most: the lower end of the interval or, where a
+    proof is asked for, the upper end. ``None`` where no result is known, or none matters."""
+    heavy_furthest: str = ""
     people: int | None = None
     """People whom the measured faces show, as far as a recogniser tells them apart."""
     linked_upper: float | None = None
@@ -123,6 +148,35 @@ class FileLook:
     faces_not_as_edited: int = 0
 
 
+@dataclass(frozen=True)
+class HeavyLook:
+    """What is known of heavy attacks on this run's method; see :class:`Aggregates`."""
+
+    missing: bool = False
+    stale: bool = False
+    excess: float | None = None
+    furthest: str = ""
+
+    @classmethod
+    def of(cls, config: RunConfig, vault: Vault) -> HeavyLook:
+        """Looks into the vault, as the configuration says."""
+        asked = config.reid
+        if asked.heavy == "off":
+            return cls()
+        result = known(config, vault)
+        required = asked.heavy == "required"
+        if result is None or not result.judged:
+            return cls(missing=required)
+        ends = {
+            f"{one.attack} by {one.recogniser}": one.over_floor.high if asked.claim == "proven" else one.over_floor.low
+            for one in result.judged
+            if one.over_floor is not None
+        }
+        most = max(ends, key=lambda form: ends[form])
+        stale = required and result.age_days(now()) > asked.heavy_max_age_days
+        return cls(stale=stale, excess=ends[most], furthest=most)
+
+
 def final_records(run: RunFolder) -> list[PhotoRecord]:
     """Every input of the run as its last stage left it, in the order of ingest."""
     newest = {record.source_uri: record for record in run.all_records("ingest")}
@@ -147,6 +201,8 @@ def aggregate(run: RunFolder) -> Aggregates:
         consent=run.config.consent,
         second=second_look(run, going),
         carried=CarriedOver.of(run.config, Vault.of(run.config), records),
+        asked=run.config.reid.attack_names,
+        heavy=HeavyLook.of(run.config, Vault.of(run.config)),
     )
 
 
@@ -160,10 +216,13 @@ def tally(
     consent: ConsentConfig,
     second: SecondLook = SecondLook(),
     carried: CarriedOver | None = None,
+    asked: Sequence[str] = (NAIVE,),
+    heavy: HeavyLook = HeavyLook(),
 ) -> Aggregates:
     """The row, from what was counted.
 
     :param files: what was found in the file of every photo to be released.
+    :param asked: the attacks that the configuration asks for.
     """
     records, files = list(records), list(files)
     going = [record for record in records if record.pending]
@@ -208,6 +267,19 @@ def tally(
         rank1_low_excess=_highest(_low_excess(attack) for attack in heard),
         furthest=_furthest(heard),
         resembles_low_excess=_highest(attack.resemblance.low_excess for attack in heard if attack.resemblance),
+        attacks_missing=sum(_says_nothing(attacks, name) for name in asked),
+        faces_unrestored=attacks.linked.n - _faces(attacks, RESTORATION) if RESTORATION in asked else 0,
+        naive_linked_rate=_linked_rate(attacks, NAIVE),
+        cross_photo_linked_rate=_linked_rate(attacks, CROSS_PHOTO),
+        cross_photo_rank1_low_excess=_furthest_form(attacks, CROSS_PHOTO)[0],
+        cross_photo_furthest=_furthest_form(attacks, CROSS_PHOTO)[1],
+        restoration_linked_rate=_linked_rate(attacks, RESTORATION),
+        restoration_rank1_low_excess=_furthest_form(attacks, RESTORATION)[0],
+        restoration_furthest=_furthest_form(attacks, RESTORATION)[1],
+        heavy_missing=int(heavy.missing),
+        heavy_stale=int(heavy.stale),
+        heavy_excess=heavy.excess,
+        heavy_furthest=heavy.furthest,
         people=by_person.people if by_person else None,
         linked_upper=upper_end(by_person.hit.hits, by_person.people) if by_person and by_person.people else None,
         rank1_upper_excess=_highest(_upper_excess(attack) for attack in heard),
@@ -226,6 +298,32 @@ def _low_excess(attack: Attack) -> float | None:
 def _furthest(attacks: Sequence[Attack]) -> str:
     excess = {attack.recogniser: found for attack in attacks if (found := _low_excess(attack)) is not None}
     return max(excess, key=lambda name: excess[name], default="")
+
+
+def _faces(attacks: Attacks, name: str) -> int:
+    return attacks.by_attack[name].n if name in attacks.by_attack else 0
+
+
+def _linked_rate(attacks: Attacks, name: str) -> float | None:
+    return attacks.by_attack[name].rate if name in attacks.by_attack else None
+
+
+def _says_nothing(attacks: Attacks, name: str) -> bool:
+    """Was it not made, or has it no rate although faces were attacked?"""
+    found = attacks.by_attack.get(name)
+    return found is None or (found.rate is None and found.n > 0)
+
+
+def _furthest_form(attacks: Attacks, name: str) -> tuple[float | None, str]:
+    """How far the lower end of rank-1's interval lies above chance, at most, and which form and recogniser that is."""
+    heard = [one for one in attacks.further if one.attack == name and not one.degenerate]
+    excess = {
+        f"{one.form} by {one.recogniser}": one.rank1.low - one.rank1.chance
+        for one in heard
+        if one.rank1.low is not None and one.rank1.chance is not None
+    }
+    most = max(excess, key=lambda form: excess[form], default="")
+    return excess.get(most), most
 
 
 def _upper_excess(attack: Attack) -> float | None:

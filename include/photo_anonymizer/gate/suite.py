@@ -19,6 +19,9 @@ from photo_anonymizer.gate.aggregates import Aggregates
 from photo_anonymizer.reid.claims import needed_n
 
 SUITE, CHECKPOINT = "photo_release", "gate"
+SUITE_VERSION = 2
+"""Counts up when an expectation is added, dropped or means something else. 2: one for each attack, heavy ones too, and
+one for likeness to others."""
 NOT_NULL = "ExpectColumnValuesToNotBeNull"
 
 
@@ -40,6 +43,7 @@ class Verdict(BaseModel):
 
     passed: bool
     findings: tuple[Finding, ...]
+    suite: str = f"{SUITE} {SUITE_VERSION}"
 
     @property
     def refusals(self) -> list[str]:
@@ -57,6 +61,18 @@ class Verdict(BaseModel):
 Expected = tuple[str, str, dict[str, Any], str]
 """Great Expectations class, column, arguments, meaning."""
 _OPTIONAL = frozenset({"second_reader_residue"})
+_BY_ATTACK = {
+    "naive": "the original of their own photo",
+    "cross_photo": "another photo of the same person",
+    "restoration": "an original after filters tried to undo the change",
+}
+"""Attack → what a face is linked to."""
+_IF_ATTACKED = frozenset(
+    [f"{attack}_{measure}" for attack in _BY_ATTACK for measure in ("linked_rate", "rank1_low_excess")]
+    + ["heavy_excess"]
+)
+"""Measures that may be missing: an attack that was not asked for, or that found no face that it can be made on. Whether
+one that should be there is missing say ``attacks_missing`` and ``heavy_missing``."""
 _FOR_PROOF = frozenset({"people", "linked_upper", "rank1_upper_excess"})
 """Measures that only the claim 'proven' needs."""
 
@@ -68,7 +84,7 @@ def expectations(bounds: ReidConfig, second_reader: str = "auto", row: Aggregate
     :param row: what is judged, for sentences that name numbers of it.
     """
     bounded, equal = "ExpectColumnMaxToBeBetween", "ExpectColumnValuesToBeInSet"
-    optional = _OPTIONAL if bounds.claim == "proven" else _OPTIONAL | _FOR_PROOF
+    optional = _OPTIONAL | _IF_ATTACKED | (frozenset() if bounds.claim == "proven" else _FOR_PROOF)
     never_null: list[Expected] = [
         (NOT_NULL, column, {}, f"the measure {column} is missing")
         for column in Aggregates.model_fields
@@ -81,6 +97,8 @@ def expectations(bounds: ReidConfig, second_reader: str = "auto", row: Aggregate
         "faces_not_as_edited": "a face does not look as its edit says it should",
         "faces_unmeasured": "a face to be released was not attacked",
         "photos_unmeasured": "a photo with faces was not attacked",
+        "attacks_missing": "an attack that the configuration asks for was not made",
+        "faces_unrestored": "a face to be released was not attacked by restoration",
         "files_missing": "a picture to be released is missing",
         "files_changed": "a picture to be released is not the file that was attacked",
         "files_changed_outside": "a picture that is said to be unchanged outside of its edits is not",
@@ -124,8 +142,10 @@ def expectations(bounds: ReidConfig, second_reader: str = "auto", row: Aggregate
             bounded,
             "linked_rate",
             {"max_value": bounds.max_linked_rate},
-            f"more than {bounds.max_linked_rate:.1%} of the faces are still linked to their own original",
+            f"more than {bounds.max_linked_rate:.1%} of the faces are still linked to who they show",
         ),
+        *_by_attack(bounds, row),
+        *_heavy(bounds, row),
         (
             bounded,
             "rank1_low_excess",
@@ -141,6 +161,62 @@ def expectations(bounds: ReidConfig, second_reader: str = "auto", row: Aggregate
             f"{bounds.max_resemblance_excess:.1%} more often than strangers are",
         ),
         *(_proof(bounds, row) if bounds.claim == "proven" else []),
+    ]
+
+
+def _by_attack(bounds: ReidConfig, row: Aggregates | None) -> list[Expected]:
+    """The same bounds for each attack by itself, so that a refusal says which one it was."""
+    wanted: list[Expected] = []
+    for attack in bounds.attack_names:
+        wanted.append(
+            (
+                "ExpectColumnMaxToBeBetween",
+                f"{attack}_linked_rate",
+                {"max_value": bounds.max_linked_rate},
+                f"{attack}: more than {bounds.max_linked_rate:.1%} of the faces are linked to {_BY_ATTACK[attack]}",
+            )
+        )
+        if attack == "naive":
+            continue  # its rank 1 has an expectation of its own
+        form = getattr(row, f"{attack}_furthest") if row else ""
+        wanted.append(
+            (
+                "ExpectColumnMaxToBeBetween",
+                f"{attack}_rank1_low_excess",
+                {"max_value": bounds.max_rank1_excess},
+                f"{attack}: people are found more than {bounds.max_rank1_excess:.1%} above chance"
+                + (f" ({form})" if form else ""),
+            )
+        )
+    return wanted
+
+
+def _heavy(bounds: ReidConfig, row: Aggregates | None) -> list[Expected]:
+    """What attacks that learn found on a sample, made before this run."""
+    if bounds.heavy == "off":
+        return []
+    equal, again = "ExpectColumnValuesToBeInSet", "make them: photo-anonymizer attack, or the DAG attack_methods"
+    form = f" ({row.heavy_furthest})" if row and row.heavy_furthest else ""
+    return [
+        (
+            equal,
+            "heavy_missing",
+            {"value_set": [0]},
+            f"reid.heavy: required, and no result of heavy attacks is known for this method and its settings; {again}",
+        ),
+        (
+            equal,
+            "heavy_stale",
+            {"value_set": [0]},
+            f"reid.heavy: required, and the known result is older than {bounds.heavy_max_age_days} days; {again}",
+        ),
+        (
+            "ExpectColumnMaxToBeBetween",
+            "heavy_excess",
+            {"max_value": bounds.max_rank1_excess},
+            f"heavy attacks on a sample find people more than {bounds.max_rank1_excess:.1%} above what a solid mask "
+            f"gives away{form}: choose a stronger setting or another method, and attack that",
+        ),
     ]
 
 
@@ -186,6 +262,8 @@ def judge(rows: list[Aggregates], bounds: ReidConfig, second_reader: str = "auto
     wanted = expectations(bounds, second_reader, rows[0] if rows else None)
     if rows and all(_nothing_new_to_attack(row, bounds) for row in rows):
         wanted = [item for item in wanted if item[1] not in _MAY_BE_MISSING]
+    if rows:
+        wanted = [item for item in wanted if item[1] not in _IF_ATTACKED or _is_there(rows, item[1])]
     context = gx.get_context(mode="ephemeral")
     _quiet(context)
     batch = (
@@ -196,6 +274,7 @@ def judge(rows: list[Aggregates], bounds: ReidConfig, second_reader: str = "auto
     suite = context.suites.add(
         gx.ExpectationSuite(
             name=SUITE,
+            meta={"version": SUITE_VERSION},
             expectations=[
                 getattr(gxe, kind)(
                     **({"column": column} if column else {}), **arguments, notes=f"Refused when {meaning}"
@@ -224,6 +303,11 @@ def judge(rows: list[Aggregates], bounds: ReidConfig, second_reader: str = "auto
     return Verdict(
         passed=bool(result.success) and complete and all(item.passed for item in findings), findings=findings
     )
+
+
+def _is_there(rows: list[Aggregates], column: str) -> bool:
+    """Is there a value to judge? One that is no number is: it is refused."""
+    return any(getattr(row, column, None) is not None for row in rows)
 
 
 def _nothing_new_to_attack(row: Aggregates, bounds: ReidConfig) -> bool:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -92,16 +93,46 @@ class Attack(BaseModel):
     """Distances between originals of different photos, counted by bin: what "not the same" looks like here."""
 
 
+class Further(BaseModel):
+    """One form of one attack by one recogniser.
+
+    ``linked``: see :mod:`photo_anonymizer.reid.further`. ``rank1``: of all originals (A0), or of those in other photos
+    (A1), the nearest is the right one. Chance for A1 is the share of the gallery that is right, or how often this
+    recogniser's answers would be right if they were dealt out anew among the faces (Cohen 1960, the expected
+    agreement), whichever is more: published faces may all lie near the same few originals, and whoever has many photos
+    is then found often.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    attack: str
+    """The name in the registry."""
+    form: str
+    """Such as ``wiener 1, then A1``."""
+    recogniser: str
+    linked: Rate
+    rank1: Rate
+    degenerate: bool
+    """Does the recogniser not tell the originals apart, or give the published faces no numbers?"""
+
+
 class Attacks(BaseModel):
     """What all recognisers found on one run."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     linked: Rate
-    """Faces that at least one recogniser links, of those that all of them attacked."""
+    """Faces that at least one attack of one recogniser links, of those that all recognisers attacked."""
     linked_by_person: ByPerson | None
     """The same by the people whom the faces show; ``None`` where no recogniser can tell them apart."""
     by_recogniser: dict[str, Attack]
+    """The naive attack."""
+    by_attack: dict[str, Rate] = {}
+    """Attack's name → faces that at least one recogniser links by it, in any of its forms."""
+    further: tuple[Further, ...] = ()
+    """Every form of every attack besides the naive one, recogniser by recogniser."""
+    identities: Literal["", "folders", "estimated"] = ""
+    """Who said who is the same person, for attacks with other photos; empty where nobody did."""
 
 
 def own_distances(pairs: FacePairs) -> NDArray[np.float64]:
@@ -203,7 +234,7 @@ def measure(
         ``pairs``.
     """
     n = len(pairs.keys)
-    broken = n > 0 and _proves_nothing(pairs, empty)
+    broken = n > 0 and proves_nothing(pairs, empty)
     links = set(linked(pairs, threshold, empty))
     places = np.full(n, n + 1) if broken else _places(pairs.published, pairs.original)
     mirrored = np.full(n, n + 1) if broken else _places(pairs.mirrored, pairs.original)
@@ -257,7 +288,7 @@ def _by_person(keys: Sequence[Key], hits: NDArray[np.bool_], people: People | No
     return by_person(hits[known], [people[keys[place]] for place in known])
 
 
-def linked_by_person(keys: Sequence[Key], links: set[Key], people: People | None) -> ByPerson | None:
+def linked_by_person(keys: Sequence[Key], links: Collection[Key], people: People | None) -> ByPerson | None:
     """Links by the people whom the faces show, over the faces of whom that is known."""
     return _by_person(keys, np.array([key in links for key in keys], bool), people)
 
@@ -287,7 +318,7 @@ def _groups(
 
 def control_rate(pairs: FacePairs, threshold: float, empty: Embeddings) -> float:
     """Share of the originals that are known in the mirror; 0 where there are none, or the recogniser is broken."""
-    if not pairs.keys or _proves_nothing(pairs, empty):
+    if not pairs.keys or proves_nothing(pairs, empty):
         return 0.0
     return float(_controls(pairs, threshold, empty).mean())
 
@@ -298,7 +329,7 @@ def _controls(pairs: FacePairs, threshold: float, empty: Embeddings) -> NDArray[
     return known & np.isfinite(_row_distances(pairs.mirrored, pairs.original))
 
 
-def _proves_nothing(pairs: FacePairs, empty: Embeddings) -> bool:
+def proves_nothing(pairs: FacePairs, empty: Embeddings) -> bool:
     """Does the recogniser give no numbers, everybody the same, or every face what it gives an empty picture?"""
     if not np.isfinite(pairs.published).all():
         return True

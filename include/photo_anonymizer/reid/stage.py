@@ -13,8 +13,10 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from photo_anonymizer.config import ReidConfig
 from photo_anonymizer.errors import ConfigError
@@ -24,6 +26,7 @@ from photo_anonymizer.model.pixels import Pixels
 from photo_anonymizer.model.record import PhotoRecord
 from photo_anonymizer.photostage import run_photo_stage
 from photo_anonymizer.reid.align import align
+from photo_anonymizer.reid.attacks.restorers.quick import quick_looks, restored
 from photo_anonymizer.reid.recognisers import RECOGNISERS
 from photo_anonymizer.reid.recognisers.protocol import Embeddings, Recogniser
 from photo_anonymizer.reid.recognisers.user_onnx import UserOnnx
@@ -36,6 +39,7 @@ from photo_anonymizer.vault import Vault
 STAGE = "embed_faces"
 SKIN_TONE = "skin_tone"
 """Beside the recognisers' folders: no recogniser is called so."""
+_RESTORED = "+restored"
 
 # Where the five landmarks lie in a frontal face's box: used when a detector gives landmarks that cannot be aligned.
 _FRONTAL = ((0.30, 0.40), (0.70, 0.40), (0.50, 0.60), (0.35, 0.78), (0.65, 0.78))
@@ -66,6 +70,10 @@ def embed_faces(run: RunFolder, shard: str, previous: str) -> list[PhotoRecord]:
     recognisers = recognisers_of(config.reid, threads_each(config.workers))
     folders = {recogniser.name: embeddings_folder(run, recogniser.name) for recogniser in recognisers}
     tones = embeddings_folder(run, SKIN_TONE)
+    looks = looks_of(config.reid)
+    restored_folders = (
+        {recogniser.name: restored_folder(run, recogniser) for recogniser in recognisers} if looks else {}
+    )
     originals = {record.photo_id: record.file for record in run.records("strip_metadata", shard)}
 
     def work(record: PhotoRecord, _: StageOutput) -> PhotoRecord:
@@ -78,7 +86,11 @@ def embed_faces(run: RunFolder, shard: str, previous: str) -> list[PhotoRecord]:
             for recogniser in recognisers:
                 original = cut(before, faces, recogniser)
                 known = recogniser.embed(original), recogniser.embed(original[:, :, ::-1])
-                write_pairs(folders[recogniser.name], record, *known, *embed_published(after, faces, recogniser))
+                seen = see(after, faces, recogniser)
+                write_pairs(folders[recogniser.name], record, *known, *seen.embedded(recogniser))
+                if looks:
+                    again = seen.restored(recogniser, looks)
+                    write_restored(restored_folders[recogniser.name], record, *known, again)
         return record.with_(attacked_sha256=sha256_of(rendered)).timed(attack=time.monotonic() - started)
 
     return run_photo_stage(run, STAGE, previous, shard, work)
@@ -89,20 +101,58 @@ def cut(rgb: Pixels, faces: Sequence[Face], recogniser: Recogniser) -> Pixels:
     return np.stack([chip_of(rgb, face, recogniser) for face in faces])
 
 
-def embed_published(rgb: Pixels, faces: Sequence[Face], recogniser: Recogniser) -> tuple[Embeddings, Embeddings]:
-    """Embeddings of the faces of a rendered picture, and of what :class:`FacePairs` calls blank, row by row.
+@dataclass(frozen=True)
+class Seen:
+    """Published faces as one recogniser wants them.
 
-    Black beyond the edge is in the original's chip too, and a recogniser may know a face by that alone.
+    :param chips: uint8 (n, S, S, 3).
+    :param at_edge: bool (n,), does the photo's edge cut the chip off?
+    :param blank: uint8 (k, S, S, 3), of those: the chip with nothing in it but its mean colour and the same edge. Black
+        beyond the edge is in the original's chip too, and a recogniser may know a face by that alone.
     """
+
+    chips: Pixels
+    at_edge: NDArray[np.bool_]
+    blank: Pixels
+
+    def embedded(self, recogniser: Recogniser) -> tuple[Embeddings, Embeddings]:
+        """Embeddings of the faces and of what :class:`FacePairs` calls blank, row by row."""
+        return self.restored(recogniser, [""])[0]
+
+    def restored(self, recogniser: Recogniser, looks: Sequence[str]) -> list[tuple[Embeddings, Embeddings]]:
+        """The same after each of these ways to look at both, some of :func:`looks_of`; ``""``: as they are.
+
+        All are embedded at once, which takes less time than one after the other.
+        """
+        edge = [self.blank] if self.at_edge.any() else []
+        shown = [_seen_so(chips, look) for look in looks for chips in (self.chips, *edge)]
+        rows = np.split(recogniser.embed(np.concatenate(shown)), np.cumsum([len(chips) for chips in shown])[:-1])
+        found = []
+        for published, *blanks in (rows[at : at + 1 + len(edge)] for at in range(0, len(rows), 1 + len(edge))):
+            blank = np.full_like(published, np.nan)
+            if blanks:
+                blank[self.at_edge] = blanks[0]
+            found.append((published, blank))
+        return found
+
+
+def _seen_so(chips: Pixels, look: str) -> Pixels:
+    return restored(chips, quick_looks()[look]) if look else chips
+
+
+def see(rgb: Pixels, faces: Sequence[Face], recogniser: Recogniser) -> Seen:
+    """The faces of a rendered picture."""
     chips = cut(rgb, faces, recogniser)
     inside = cut(np.broadcast_to(np.uint8(255), rgb.shape), faces, recogniser)
-    published = recogniser.embed(chips)
-    blank = np.full_like(published, np.nan)
-    if (at_edge := inside.min(axis=(1, 2, 3)) < 255).any():
-        share = inside[at_edge] / 255.0
-        colour = chips[at_edge].sum(axis=(1, 2), keepdims=True) / np.maximum(share.sum(axis=(1, 2), keepdims=True), 1)
-        blank[at_edge] = recogniser.embed(np.clip(np.rint(colour * share), 0, 255).astype(np.uint8))
-    return published, blank
+    at_edge = inside.min(axis=(1, 2, 3)) < 255
+    share = inside[at_edge] / 255.0
+    colour = chips[at_edge].sum(axis=(1, 2), keepdims=True) / np.maximum(share.sum(axis=(1, 2), keepdims=True), 1)
+    return Seen(chips, at_edge, np.clip(np.rint(colour * share), 0, 255).astype(np.uint8))
+
+
+def looks_of(config: ReidConfig) -> tuple[str, ...]:
+    """The ways to look at a published face that a run's restoration tries; none where it is not asked for."""
+    return tuple(quick_looks()) if "restoration" in config.attack_names else ()
 
 
 def chip_of(rgb: Pixels, face: Face, recogniser: Recogniser) -> Pixels:
@@ -156,6 +206,11 @@ def embeddings_folder(run: RunFolder, name: str) -> SealedFolder:
     return SealedFolder.of(vault.private_folder(run.path.name) / "embeddings", name, vault.key())
 
 
+def restored_folder(run: RunFolder, recogniser: Recogniser) -> SealedFolder:
+    """Where its embeddings of restored faces lie."""
+    return embeddings_folder(run, f"{recogniser.name}{_RESTORED}")
+
+
 def remove_embeddings(run: RunFolder) -> None:
     """Deletes this run's embeddings, and what their key was made from."""
     shutil.rmtree(Vault.of(run.config).private_folder(run.path.name) / "embeddings", ignore_errors=True)
@@ -200,3 +255,27 @@ def read_pairs(folder: SealedFolder, records: Sequence[PhotoRecord]) -> FacePair
         return FacePairs((), empty, empty, empty)
     rows = np.concatenate(blocks, axis=1)
     return FacePairs(tuple(keys), rows[0], rows[1], rows[2], rows[3])
+
+
+def write_restored(
+    folder: SealedFolder,
+    record: PhotoRecord,
+    original: Embeddings,
+    mirrored: Embeddings,
+    looks: Sequence[tuple[Embeddings, Embeddings]],
+) -> None:
+    """Keeps what one photo's faces (published, blank) are after each look, side by side in one row."""
+    known = (np.tile(rows, (1, len(looks))) for rows in (original, mirrored))
+    write_pairs(folder, record, *known, *(np.hstack(rows) for rows in zip(*looks, strict=True)))
+
+
+def read_restored(folder: SealedFolder, records: Sequence[PhotoRecord], looks: Sequence[str]) -> dict[str, FacePairs]:
+    """Look → the faces of these photos, as :func:`read_pairs` gives them; photos without embeddings are left out."""
+    every = read_pairs(folder, records)
+    if not looks or not every.keys:
+        return dict.fromkeys(looks, every)
+    columns = [
+        np.split(rows, len(looks), axis=1)
+        for rows in (every.original, every.mirrored, every.published, cast(Embeddings, every.blank))
+    ]
+    return {look: FacePairs(every.keys, *parts) for look, *parts in zip(looks, *columns, strict=True)}

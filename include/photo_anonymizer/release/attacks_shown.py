@@ -169,6 +169,47 @@ def group_rows(evidence: Mapping[str, Any]) -> list[GroupRow]:
     ]
 
 
+NAMES = {"naive": "A0, the same photo", "cross_photo": "A1, other photos", "restoration": "A3, restored first"}
+"""Attacks of the gate as people read them."""
+
+
+@dataclass(frozen=True)
+class AttackRow:
+    """One form of one attack by one recogniser. A broken recogniser's rates are none at all."""
+
+    attack: str
+    form: str
+    """What was done first and which originals were asked; empty where the attack has one form."""
+    recogniser: str
+    linked: Rate
+    rank1: Rate
+
+
+def attack_rows(evidence: Mapping[str, Any]) -> list[AttackRow]:
+    """Every attack on what is published, in the order of the threat model, recogniser by recogniser."""
+    published = evidence["published"]
+    naive = [reading(attack) for attack in published["by_recogniser"].values()]
+    rows = [AttackRow(NAMES["naive"], "", one.recogniser, one.linked, one.rank1) for one in naive]
+    for one in sorted(published["further"], key=lambda one: list(NAMES).index(one["attack"])):
+        linked, rank1 = Rate.model_validate(one["linked"]), Rate.model_validate(one["rank1"])
+        if one["degenerate"]:
+            linked, rank1 = (
+                Rate(hits=0, n=rate.n, rate=None, low=None, high=None, chance=rate.chance) for rate in (linked, rank1)
+            )
+        form = one["form"].replace("_", " ") if one["attack"] == "restoration" else ""
+        rows.append(AttackRow(NAMES[one["attack"]], form, one["recogniser"], linked, rank1))
+    return rows
+
+
+def identities_in_words(evidence: Mapping[str, Any]) -> str:
+    """Who said who is the same person."""
+    return {
+        "folders": "Who is the same person say the folders of the source.",
+        "estimated": "Who is the same person is estimated: a recogniser grouped the originals. A person whom it splits "
+        "in two makes the attack look weaker.",
+    }.get(evidence["published"]["identities"], "Who is the same person could not be told, so that A1 was not made.")
+
+
 # histogram
 
 

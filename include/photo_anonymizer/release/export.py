@@ -304,7 +304,7 @@ def _evidence(
         "schema": 2,
         "claim": config.reid.claim,
         "claim_in_words": claim_in_words(config.reid.claim, after.linked, after.linked_by_person),
-        "attack": "A0: clear originals against published files, same photos, aligned by the originals' landmarks",
+        "attack": attacks_in_words(config.reid.attack_names),
         "aggregates": aggregates.model_dump(mode="json"),
         "recognisers": [item.model_dump(mode="json") for item in standing],
         "before_escalation": measured.before.model_dump(mode="json"),
@@ -322,6 +322,16 @@ def _evidence(
         },
         "gate": verdict.model_dump(mode="json"),
     }
+
+
+def attacks_in_words(names: Sequence[str]) -> str:
+    """What was done to the published faces."""
+    words = {
+        "naive": "A0: clear originals against published files, same photos, aligned by the originals' landmarks",
+        "cross_photo": "A1: clear originals in other photos of the same people",
+        "restoration": "A3: A0 and A1 after filters tried to undo the change",
+    }
+    return "; ".join(words[name] for name in names)
 
 
 def _reasons(records: Sequence[PhotoRecord]) -> Counter[str]:

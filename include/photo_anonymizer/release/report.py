@@ -24,7 +24,15 @@ from photo_anonymizer.model.measurement import ByPerson, Rate
 from photo_anonymizer.model.pixels import Alpha, Pixels
 from photo_anonymizer.model.record import Reason
 from photo_anonymizer.reid.claims import needed_n, shows_at_most
-from photo_anonymizer.release.attacks_shown import group_rows, leading, outcome, overall, panels
+from photo_anonymizer.release.attacks_shown import (
+    attack_rows,
+    group_rows,
+    identities_in_words,
+    leading,
+    outcome,
+    overall,
+    panels,
+)
 from photo_anonymizer.release.changed import changed_words
 
 NAME = "report.html"
@@ -59,7 +67,6 @@ EXPLANATIONS: Mapping[str, str] = {
 """What the reason codes mean, for people who do not know them."""
 
 _NAMES = {"jpeg": "JPEG", "png": "PNG", "webp": "WebP", "tiff": "TIFF", "avif": "AVIF"}
-_RATES = {"linked_rate", "rank1_low_excess", "resembles_low_excess", "linked_upper", "rank1_upper_excess"}
 _THUMBNAIL_PX = 260
 _JPEG_QUALITY = 78
 _SHORT_ID = 8
@@ -98,6 +105,8 @@ def write_report(
             by_person=_by_person(evidence["published"]["linked_by_person"]),
             outcome=outcome(evidence, shown),
             groups=group_rows(evidence),
+            attacks=attack_rows(evidence),
+            identities=identities_in_words(evidence),
             reasons=reason_rows(reasons),
             checks=check_rows(evidence),
             doubts=doubt_rows(evidence["detection"]["reasons"]),
@@ -260,7 +269,7 @@ def _measures(aggregates: Mapping[str, Any]) -> dict[str, Any]:
 def _measured(column: str, value: Any) -> str:
     if value is None:
         return NOT_MEASURED
-    if column in _RATES:
+    if column.endswith(("linked_rate", "_excess", "linked_upper")):
         return percent(value).replace("-", "−")
     return number(value)
 

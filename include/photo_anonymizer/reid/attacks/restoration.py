@@ -4,19 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from photo_anonymizer.reid.attacks.cross_photo import other_photos
 from photo_anonymizer.reid.attacks.matching import folds_of
 from photo_anonymizer.reid.attacks.naive import same_photo
 from photo_anonymizer.reid.attacks.protocol import AttackResult, Chips, Flags, Probes, Setting
 from photo_anonymizer.reid.attacks.restorers import RESTORERS
+from photo_anonymizer.reid.attacks.restorers.chips import WORK_PX, to_chips, to_stack
 from photo_anonymizer.reid.attacks.restorers.protocol import Lesson, Restorer, Stack
-
-WORK_PX = 96
-"""Side at which faces are restored: what is worth restoring is coarser, and it takes less than half of the time."""
 
 
 class Restoration:
@@ -28,11 +24,15 @@ class Restoration:
 
     name = "restoration"
 
+    def __init__(self, restorers: Sequence[str] = tuple(RESTORERS)) -> None:
+        """:param restorers: names of those that are tried."""
+        self._restorers = tuple(restorers)
+
     def measure(self, probes: Probes, setting: Setting) -> Sequence[AttackResult]:
         """See :class:`~photo_anonymizer.reid.attacks.protocol.Attack`."""
         folds = folds_of(probes.people, probes.photos, setting.seed, setting.folds)
         results = []
-        for name in RESTORERS:
+        for name in self._restorers:
             again = probes.with_published(restored(probes, RESTORERS.load(name)(), folds, setting))
             title = f"A3 {name.replace('_', ' ')}"
             results += [
@@ -45,8 +45,8 @@ class Restoration:
 def restored(probes: Probes, restorer: Restorer, folds: Sequence[Flags], setting: Setting) -> Chips:
     """The published chips after restoration, each by a restorer that knows nobody of its fold: uint8 (n, S, S, 3)."""
     side = min(WORK_PX, probes.size_px)
-    original, published = _stack(probes.original, side), _stack(probes.published, side)
-    draws = [_stack(chips, side) for chips in probes.enrolled]
+    original, published = to_stack(probes.original, side), to_stack(probes.published, side)
+    draws = [to_stack(chips, side) for chips in probes.enrolled]
     result = np.empty_like(published)
     for test in folds:
         learn = np.flatnonzero(~test)
@@ -57,21 +57,10 @@ def restored(probes: Probes, restorer: Restorer, folds: Sequence[Flags], setting
             away=lambda a, b: _away(a, b, setting),
         )
         result[test] = restorer.fit(lesson)(published[test])
-    return _chips(result, probes.size_px)
+    return to_chips(result, probes.size_px)
 
 
 def _away(one: Stack, other: Stack, setting: Setting) -> float:
     side = setting.recogniser.chip_size_px
-    first, second = (setting.recogniser.embed(_chips(stack, side)) for stack in (one, other))
+    first, second = (setting.recogniser.embed(to_chips(stack, side)) for stack in (one, other))
     return float(np.linalg.norm(first - second, axis=1).mean())
-
-
-def _stack(chips: NDArray[np.uint8], side: int) -> Stack:
-    small = [cv2.resize(chip, (side, side), interpolation=cv2.INTER_AREA) for chip in chips]
-    return np.asarray(np.array(small, np.float32) / 255, np.float32)
-
-
-def _chips(stack: Stack, side: int) -> Chips:
-    how = cv2.INTER_CUBIC if side > stack.shape[1] else cv2.INTER_AREA
-    large = [cv2.resize(face, (side, side), interpolation=how) for face in stack]
-    return np.asarray(np.clip(np.rint(np.array(large) * 255), 0, 255), np.uint8)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol, TypeVar
 
 import numpy as np
@@ -59,6 +60,26 @@ class Restorer(Protocol):
     def fit(self, lesson: Lesson) -> Restore:
         """What is done to published faces: (n, h, w, 3) to (n, h, w, 3), 0 to 1."""
         ...
+
+
+class QuickRestorer(Restorer, Protocol):
+    """A restorer that is worth something without a lesson, and fast enough for every face of a run."""
+
+    def untaught(self) -> Mapping[str, Restore]:
+        """What is done at strengths that nobody chose for these photos, by a name for each."""
+        ...
+
+
+def untaught(
+    name: str, strengths: Sequence[Strength], restore: Callable[[Stack, Strength], Stack]
+) -> Mapping[str, Restore]:
+    """The filter at fixed strengths: ``wiener 1`` is the first, and so on; one alone has no number."""
+    numbers = [name] if len(strengths) == 1 else [f"{name} {number}" for number in range(1, len(strengths) + 1)]
+    return {label: partial(_at, restore, strength) for label, strength in zip(numbers, strengths, strict=True)}
+
+
+def _at(restore: Callable[[Stack, Strength], Stack], strength: Strength, stack: Stack) -> Stack:
+    return restore(stack, strength)
 
 
 def strongest(lesson: Lesson, strengths: Sequence[Strength], restore: Callable[[Stack, Strength], Stack]) -> Restore:

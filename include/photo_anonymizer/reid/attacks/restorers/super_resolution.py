@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import cv2
 import numpy as np
 
-from photo_anonymizer.reid.attacks.restorers.protocol import Lesson, Restore, Stack, strongest
+from photo_anonymizer.reid.attacks.restorers.protocol import Lesson, Restore, Stack, strongest, untaught
 
 GRIDS = (2, 3, 4, 6, 8, 12, 16, 24)
 """Samples across a chip, about one a cell of a mosaic."""
+UNTAUGHT = (4,)
+"""Samples without a lesson: about one a cell where methods have their default strength."""
 
 
 class SuperResolution:
@@ -19,6 +23,10 @@ class SuperResolution:
     def fit(self, lesson: Lesson) -> Restore:
         """See :class:`~photo_anonymizer.reid.attacks.restorers.protocol.Restorer`."""
         return strongest(lesson, GRIDS, _restored)
+
+    def untaught(self) -> Mapping[str, Restore]:
+        """See :class:`~photo_anonymizer.reid.attacks.restorers.protocol.QuickRestorer`."""
+        return untaught(self.name, UNTAUGHT, _restored)
 
 
 def _restored(stack: Stack, grid: int) -> Stack:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from skimage.restoration import denoise_tv_chambolle
 
-from photo_anonymizer.reid.attacks.restorers.protocol import Lesson, Restore, Stack, strongest
+from photo_anonymizer.reid.attacks.restorers.protocol import Lesson, Restore, Stack, strongest, untaught
 
 WEIGHTS = (0.03, 0.1, 0.3)
+UNTAUGHT = (0.1,)
+"""Weight without a lesson."""
 
 
 class TotalVariation:
@@ -21,6 +25,10 @@ class TotalVariation:
     def fit(self, lesson: Lesson) -> Restore:
         """See :class:`~photo_anonymizer.reid.attacks.restorers.protocol.Restorer`."""
         return strongest(lesson, WEIGHTS, _restored)
+
+    def untaught(self) -> Mapping[str, Restore]:
+        """See :class:`~photo_anonymizer.reid.attacks.restorers.protocol.QuickRestorer`."""
+        return untaught(self.name, UNTAUGHT, _restored)
 
 
 def _restored(stack: Stack, weight: float) -> Stack:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import cast
 
 import cv2
 import numpy as np
 
-from attack_figures.people import Photo
 from photo_anonymizer.config import MethodName, RunConfig
 from photo_anonymizer.methods.ladder import Step, ladder
 from photo_anonymizer.methods.stage import patch_of
+from photo_anonymizer.model.face import Face
 from photo_anonymizer.model.geometry import PixelBox
 from photo_anonymizer.model.patch import Patch, compose
 from photo_anonymizer.model.pixels import Pixels
@@ -29,6 +30,24 @@ PUBLISHED = 0
 """The draw of chance that is published; later ones are the attacker's own."""
 HEAD = 1.6
 """What no method reaches beyond, relative to the box of an upright face."""
+
+
+@dataclass(frozen=True)
+class Photo:
+    """One photo that shows somebody.
+
+    :param faces: all that a run finds and anonymizes.
+    :param person: whom the largest of them shows; "" where that is still to be estimated.
+    """
+
+    rgb: Pixels
+    faces: tuple[Face, ...]
+    person: str
+
+    @property
+    def largest(self) -> Face:
+        """The face that is attacked."""
+        return max(self.faces, key=lambda face: face.box.height)
 
 
 def probes_of(
@@ -93,7 +112,7 @@ def published(photo: Photo, step: Step | None, feather: float, seed: tuple[int, 
 def as_jpeg(rgb: Pixels) -> Pixels:
     """The picture after JPEG encoding at quality 90: uint8 (H, W, 3)."""
     _, encoded = cv2.imencode(".jpg", rgb[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
-    return np.asarray(cv2.imdecode(encoded, cv2.IMREAD_COLOR)[..., ::-1])
+    return np.asarray(cv2.imdecode(encoded, cv2.IMREAD_COLOR))[..., ::-1]
 
 
 def head_boxes(photo: Photo) -> list[PixelBox]:

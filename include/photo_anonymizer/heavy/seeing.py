@@ -28,7 +28,7 @@ class Remembering:
 
     def embed(self, chips: np.ndarray) -> np.ndarray:
         """See :class:`~photo_anonymizer.reid.recognisers.protocol.Recogniser`."""
-        key = hashlib.sha256(np.ascontiguousarray(chips)).digest()
+        key = hashlib.sha256(np.ascontiguousarray(chips).tobytes()).digest()
         if key not in self._known:
             self._known[key] = np.asarray(self._compare(self._recogniser.embed(chips)), np.float32)
         return self._known[key]

@@ -1,0 +1,69 @@
+"""
+# Attack methods
+
+Attacks that learn take too long for every run. This DAG makes them on a **sample** of the source: it anonymizes the sample
+with the configured method and settings, and again behind a solid mask, and lets attackers learn from one half of the people
+and attack the other (A2 parrot, A3 restoration by learning, A4 linkage; `docs/threat-model.md` says what they are).
+
+What they find, without any id, is kept in `vault/<dataset>/attacks.json`. The gate of the next run of `anonymize_photos`
+expects it to be within bounds for the same method and settings (`reid.heavy`).
+
+**Trigger it** with the values of the run that it is for: source, out, dataset, method, and the method's own settings.
+`sample` is how many photos are drawn. People are the sub-folders of the source where the photos agree with them, else a
+recogniser groups the originals; at least four people with two photos each are needed.
+
+| task | what happens | when it fails |
+|---|---|---|
+| attack_method | sample, anonymize, attack, write the result | correct what the message names, trigger anew |
+
+The task succeeds whatever the attacks find. `PHOTO_ANONYMIZER_ATTACK_SCHEDULE` (a cron expression) makes it run by itself.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import timedelta
+
+from airflow.sdk import DAG, Param
+
+from photo_anonymizer_airflow.callbacks import explain_failure
+from photo_anonymizer_airflow.operators.attack_method import SAMPLE, AttackMethodOperator
+from photo_anonymizer_airflow.params import dag_params
+
+# A deployment's own settings; source and out are those of the main DAG.
+SCHEDULE = os.environ.get("PHOTO_ANONYMIZER_ATTACK_SCHEDULE", "none").replace("none", "") or None
+DEFAULTS = {
+    name: os.environ[variable]
+    for name, variable in {"source": "PHOTO_ANONYMIZER_SOURCE", "out": "PHOTO_ANONYMIZER_OUT"}.items()
+    if os.environ.get(variable)
+}
+if SCHEDULE and "source" not in DEFAULTS:
+    raise ValueError(
+        "PHOTO_ANONYMIZER_ATTACK_SCHEDULE is set: name the photos of the scheduled runs in PHOTO_ANONYMIZER_SOURCE"
+    )
+RETRY_DELAY = timedelta(seconds=float(os.environ.get("PHOTO_ANONYMIZER_RETRY_DELAY_S", "15")))
+
+with DAG(
+    dag_id="attack_methods",
+    description="Attackers who learn, on a sample; the next release's gate judges what they find.",
+    doc_md=__doc__,
+    schedule=SCHEDULE,
+    catchup=False,
+    max_active_runs=1,
+    params={
+        SAMPLE: Param(120, type="integer", minimum=8, maximum=5000, title="Sample", description="Photos to attack."),
+        **dag_params(DEFAULTS),
+    },
+    tags=["photos", "privacy"],
+    default_args={
+        "owner": "photo-anonymizer",
+        "retries": 1,
+        "retry_delay": RETRY_DELAY,
+        "retry_exponential_backoff": 2.0,
+        "max_retry_delay": timedelta(minutes=10),
+        "execution_timeout": timedelta(hours=6),
+        "on_failure_callback": explain_failure,
+        "pool": "photo_cpu",
+    },
+) as dag:
+    AttackMethodOperator(task_id="attack_method")

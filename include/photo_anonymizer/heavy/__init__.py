@@ -1,0 +1,1 @@
+"""Attacks that learn, on a sample of the source: too heavy for every run, and remembered for the next one's gate."""

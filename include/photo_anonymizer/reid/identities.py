@@ -1,0 +1,121 @@
+"""Who is the same person, for attacks with other photos: what the source's folders say, or what a recogniser does."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from photo_anonymizer.model.record import PhotoRecord
+from photo_anonymizer.reid.groups import Key
+from photo_anonymizer.reid.people import grouped, sample_of
+from photo_anonymizer.reid.stage import FacePairs
+from photo_anonymizer.reid.statistics import pairwise_distances
+
+Said = Literal["folders", "estimated"]
+Asked = Literal["auto", "folders", "estimated"]
+ALIKE_WITHIN, ALIKE_ACROSS = 0.6, 0.1
+"""Folders are people where at least this share of the pairs in one folder, and at most that share of the pairs of two
+folders, lie within the recogniser's threshold."""
+MOST_ASKED = 2_000
+"""Faces whose pairs are looked at for that."""
+
+
+@dataclass(frozen=True)
+class Identities:
+    """Who is the same person.
+
+    :param people: (photo_id, face_id) → a number; faces of whom it is not known are left out.
+    :param said_by: where that comes from.
+    """
+
+    people: Mapping[Key, int]
+    said_by: Said
+
+
+def identities(
+    pairs: FacePairs, threshold: float, always: set[Key], folders: Mapping[Key, str], asked: Asked = "auto"
+) -> Identities:
+    """Who is the same person.
+
+    :param pairs: as the recogniser sees them that knows most of the originals; its clusters fill what folders leave
+        open, such as the smaller faces of a photo.
+    :param always: faces that must be grouped, if there are too many to group all.
+    :param folders: :func:`folders_of` the photos.
+    """
+    estimated = clusters(pairs, threshold, always)
+    agreed = asked == "folders" or (asked == "auto" and folders_are_people(pairs, threshold, folders))
+    return (
+        Identities(_named(estimated, folders), "folders") if agreed and folders else Identities(estimated, "estimated")
+    )
+
+
+def clusters(pairs: FacePairs, threshold: float, always: set[Key]) -> dict[Key, int]:
+    """Average-linkage clusters at the threshold. Of many faces a sample is clustered, and the others join the cluster
+    whose mean is nearest, if it is within the threshold; who joins none is nobody's.
+    """
+    seen = np.flatnonzero(np.isfinite(pairs.original).all(axis=1))
+    chosen = seen[sample_of(len(seen), (place for place, at in enumerate(seen) if pairs.keys[at] in always))]
+    rows = pairs.original[chosen]
+    people = grouped(rows, threshold)
+    found = dict(zip((pairs.keys[place] for place in chosen), people.tolist(), strict=True))
+    others = np.setdiff1d(seen, chosen)
+    if len(others):
+        numbers = np.unique(people)
+        means = np.stack([rows[people == number].mean(axis=0) for number in numbers])
+        for start, away in pairwise_distances(pairs.original[others], means):
+            for place, row in zip(others[start : start + len(away)], away, strict=True):
+                if row.min() <= threshold:
+                    found[pairs.keys[place]] = int(numbers[row.argmin()])
+    return found
+
+
+def folders_of(records: Sequence[PhotoRecord]) -> dict[Key, str]:
+    """The folder of every photo's largest anonymized face; nothing where all photos lie in one folder."""
+    found = {
+        (record.photo_id, max(record.anonymized_faces, key=lambda face: face.box.height).face_id): _folder(record)
+        for record in records
+        if record.anonymized_faces
+    }
+    return found if len(set(found.values())) > 1 else {}
+
+
+def _folder(record: PhotoRecord) -> str:
+    return record.file_uri.rpartition("/")[0]
+
+
+def folders_are_people(pairs: FacePairs, threshold: float, folders: Mapping[Key, str]) -> bool:
+    """Do the originals agree with the folders? With no pair of either kind they cannot."""
+    places = [place for place, key in enumerate(pairs.keys) if key in folders]
+    if len(places) > MOST_ASKED:
+        places = sorted(np.random.default_rng(0).choice(places, MOST_ASKED, replace=False).tolist())
+    if not places:
+        return False
+    names = np.unique([folders[pairs.keys[place]] for place in places], return_inverse=True)[1]
+    within, across = np.zeros(2, np.int64), np.zeros(2, np.int64)
+    rows = pairs.original[places]
+    for start, away in pairwise_distances(rows, rows):
+        later = np.arange(len(rows)) > np.arange(start, start + len(away))[:, np.newaxis]
+        same, near = names[start : start + len(away), np.newaxis] == names, away <= threshold
+        within += [(later & same & near).sum(), (later & same).sum()]
+        across += [(later & ~same & near).sum(), (later & ~same).sum()]
+    if not within[1] or not across[1]:
+        return False
+    return bool(within[0] >= ALIKE_WITHIN * within[1] and across[0] <= ALIKE_ACROSS * across[1])
+
+
+def _named(estimated: Mapping[Key, int], folders: Mapping[Key, str]) -> dict[Key, int]:
+    """Clusters by the folder that most of their largest faces lie in; the largest faces themselves by their own."""
+    numbers = {name: number for number, name in enumerate(sorted(set(folders.values())))}
+    votes: dict[int, Counter[int]] = defaultdict(Counter)
+    for key, name in folders.items():
+        if key in estimated:
+            votes[estimated[key]][numbers[name]] += 1
+    named = {
+        key: votes[number].most_common(1)[0][0] if number in votes else len(numbers) + number
+        for key, number in estimated.items()
+    }
+    return {**named, **{key: numbers[name] for key, name in folders.items()}}

@@ -1,0 +1,118 @@
+"""Heavy attacks on a sample: what is drawn, who is who, and that attackers who can win do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from faces import face, noise_picture
+from photo_anonymizer import cli
+from photo_anonymizer.config import RunConfig, load_config
+from photo_anonymizer.errors import ConfigError
+from photo_anonymizer.heavy import attack as module
+from photo_anonymizer.heavy.attack import EACH, attack_method, sampled
+from photo_anonymizer.heavy.result import FILE, HeavyResult, known
+from photo_anonymizer.vault import Vault
+from reid.attacks.drawn import Thumbnails
+
+PEOPLE, PHOTOS_EACH = 4, 2
+
+
+@pytest.fixture
+def source(tmp_path: Path, write_photo) -> Path:
+    """Noise, the same for each person: what the drawn recogniser knows them by."""
+    folder = tmp_path / "photos"
+    for person in range(PEOPLE):
+        for number in range(PHOTOS_EACH):
+            picture = noise_picture(120, 120, person).astype(int) + 2 * number
+            write_photo(folder / f"person{person}" / f"{number}.png", np.clip(picture, 0, 255).astype(np.uint8))
+    (folder / "notes.txt").write_text("no photo")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def everybody_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One face a photo, and a recogniser that is a thumbnail: nothing is loaded."""
+    monkeypatch.setattr(module, "faces_of", lambda rgb, config: (face(25, 20, 60, 80),))
+    monkeypatch.setattr(module, "recognisers_of", lambda config, threads: (Thumbnails(),))
+
+
+def config(source: Path, **values: Any) -> RunConfig:
+    return load_config({"source": str(source), "out": str(source.parent / "out"), "method": "pixelate", **values})
+
+
+WEAK = {"pixelate": {"cells": 8, "levels": 64, "noise": 0}}
+
+
+def test_every_folder_is_drawn_from_and_what_is_no_photo_is_passed_over(source: Path) -> None:
+    found = list(sampled(config(source), 100))
+    assert sorted(photo.person for photo in found) == sorted(f"person{n}" for n in range(PEOPLE) for _ in range(2))
+
+
+def test_the_same_photos_are_drawn_every_time(source: Path) -> None:
+    first, second = (list(sampled(config(source), 5)) for _ in range(2))
+    assert [photo.person for photo in first] == [photo.person for photo in second]
+    assert len(first) <= 5
+
+
+def test_one_folder_does_not_fill_the_sample(source: Path, write_photo) -> None:
+    for number in range(EACH + 5):
+        write_photo(source / "person0" / f"more{number}.png", noise_picture(60, 60, number))
+    found = [photo.person for photo in sampled(config(source), 1000)]
+    assert found.count("person0") == EACH
+
+
+def test_a_source_that_is_no_folder_is_refused() -> None:
+    with pytest.raises(ConfigError, match="local folder"):
+        list(sampled(load_config({"source": "s3://bucket"}), 5))
+
+
+def test_too_few_people_are_refused(source: Path) -> None:
+    with pytest.raises(ConfigError, match="people with at least two photos each"):
+        attack_method(config(source, reid={"identities": "folders"}), 3)
+
+
+def test_a_sample_without_a_face_is_refused(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "faces_of", lambda rgb, config: ())
+    with pytest.raises(ConfigError, match="shows no face"):
+        attack_method(config(source), 100)
+
+
+@pytest.fixture
+def weak(source: Path) -> HeavyResult:
+    return attack_method(config(source, reid={"identities": "folders"}, **WEAK), 100)
+
+
+def test_every_rung_is_told_and_linkage_is_not_judged(weak: HeavyResult) -> None:
+    assert (weak.photos, weak.people, weak.identities) == (PEOPLE * PHOTOS_EACH, PEOPLE, "folders")
+    assert {one.attack[:2] for one in weak.attacks if one.bounded} == {"A2", "A3"}
+    assert {one.attack[:2] for one in weak.attacks if not one.bounded} == {"A4"}
+
+
+def test_a_weak_method_is_opened_further_than_a_mask(weak: HeavyResult) -> None:
+    enrolled = next(one for one in weak.attacks if one.attack == "A2 parrot, enrolled")
+    assert (enrolled.found.hits, enrolled.found.n) == (PEOPLE * PHOTOS_EACH, PEOPLE * PHOTOS_EACH)
+    assert enrolled.over_floor is not None
+
+
+def test_the_mask_itself_is_its_own_floor(source: Path) -> None:
+    found = attack_method(config(source, method="mask", reid={"identities": "folders"}), 100)
+    assert all(one.found == one.floor for one in found.attacks)
+    assert all(one.over_floor is None or one.over_floor.middle <= 0 for one in found.attacks)
+
+
+def test_the_command_keeps_the_result_and_says_it(source: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = str(source.parent / "out")
+    words = ["attack", str(source), "--out", out, "--method", "mask", "--sample", "100"]
+    assert cli.main([*words, "--set", "reid.identities=folders"]) == cli.EXIT_DONE
+    said = capsys.readouterr().out
+    assert "mask: 8 photos of 4 people (folders)" in said
+    assert "A2 parrot, enrolled" in said
+    asked = config(source, method="mask")
+    vault = Vault.of(asked)
+    assert known(asked, vault) is not None
+    stored = (vault.path / FILE).read_text()
+    assert not [name for name in ("person0", "f0000", str(source)) if name in stored]
