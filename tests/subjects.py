@@ -10,9 +10,10 @@ import numpy as np
 from faces import head
 from meshes import turned_mesh
 from photo_anonymizer.mesh.network import Mesh
+from photo_anonymizer.mesh.topology import five_points
 from photo_anonymizer.methods.region import Region, Shape, region_of
 from photo_anonymizer.methods.subject import Subject
-from photo_anonymizer.model.face import Face
+from photo_anonymizer.model.face import Face, Landmarks
 from photo_anonymizer.model.geometry import Box
 from photo_anonymizer.model.pixels import Pixels
 
@@ -36,7 +37,9 @@ def subject(
     points = turned_mesh(yaw, pitch, roll, height_px / CM_HIGH, (x, y)).astype(np.float32)
     rgb = skin_photo(side) if photo is None else photo
     (x0, y0), (x1, y1) = points[:, :2].min(axis=0).tolist(), points[:, :2].max(axis=0).tolist()
-    face = head(x, y, 0.37 * height_px, roll, yaw_rad=yaw).model_copy(update={"box": Box(x0=x0, y0=y0, x1=x1, y1=y1)})
+    marks = Landmarks.model_validate(dict(zip(Landmarks.model_fields, five_points(points).tolist(), strict=True)))
+    box = Box(x0=x0, y0=y0, x1=x1, y1=y1)
+    face = head(x, y, 0.37 * height_px, roll, yaw_rad=yaw).model_copy(update={"box": box, "landmarks": marks})
     made = Subject(rgb, face, region_in(rgb, face))
     made.__dict__["mesh"] = Mesh(points, logit)
     return made

@@ -22,6 +22,7 @@ from photo_anonymizer.mesh.topology import (
     OUTER_LIPS,
     RIGHT_EYE,
     RIGHT_EYE_LIDS,
+    five_points,
 )
 from photo_anonymizer.methods.subject import Subject
 from photo_anonymizer.methods.surrogate.looks import typology_angle_deg
@@ -90,16 +91,9 @@ def turned(before: Mesh, after: Mesh) -> tuple[float, float, float]:
     return yaw, pitch, roll
 
 
-def five_points(mesh: Mesh) -> NDArray[np.float64]:
-    """Middles of the eyes, tip of the nose, corners of the mouth, (5, 2) in px."""
-    points = mesh.points[:, :2].astype(np.float64)
-    eyes = points[list(LEFT_EYE)].mean(axis=0), points[list(RIGHT_EYE)].mean(axis=0)
-    return np.stack([*eyes, points[4], points[OUTER_LIPS[0]], points[OUTER_LIPS[10]]])
-
-
 def landmarks_off(before: Mesh, after: Mesh) -> float:
     """Mean distance of the five points in inter-ocular distances of the original."""
-    one, two = five_points(before), five_points(after)
+    one, two = five_points(before.points), five_points(after.points)
     between = max(float(np.linalg.norm(one[1] - one[0])), 1e-6)
     return float(np.linalg.norm(one - two, axis=1).mean() / between)
 

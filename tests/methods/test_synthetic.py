@@ -169,6 +169,31 @@ def test_a_profile_is_left_to_another_method() -> None:
         paint(subject(200, yaw=math.radians(60)))
 
 
+def with_landmarks(someone: Subject, **changes: tuple[float, float]) -> Subject:
+    """The same face, with some of the detector's landmarks elsewhere."""
+    marks = someone.face.landmarks.model_copy(update=changes)
+    made = Subject(someone.rgb, someone.face.model_copy(update={"landmarks": marks}), someone.region)
+    made.__dict__["mesh"] = someone.mesh
+    return made
+
+
+def test_a_profile_that_only_the_detector_sees_is_left_to_another_method() -> None:
+    someone = subject(200)
+    _, y = someone.face.landmarks.nose
+    beyond = someone.face.landmarks.right_eye[0] + 12
+    with pytest.raises(CannotPaintError, match="profile_view"):
+        paint(with_landmarks(someone, nose=(beyond, y)))
+
+
+def test_a_mesh_that_lies_elsewhere_than_the_landmarks_is_not_believed() -> None:
+    someone = subject(200)
+    lower = {name: (x, y + 25) for name, (x, y) in someone.face.landmarks.model_dump().items()}
+    with pytest.raises(CannotPaintError, match="mesh_in_doubt"):
+        paint(with_landmarks(someone, **lower))
+    near = {name: (x, y + 5) for name, (x, y) in someone.face.landmarks.model_dump().items()}
+    assert paint(with_landmarks(someone, **near)).alpha.any()
+
+
 def test_a_face_behind_something_is_left_to_another_method() -> None:
     photo = skin_photo(440)
     photo[205:330, 90:350] = (20, 60, 200)  # a mask of cloth

@@ -92,3 +92,11 @@ def mirrored() -> NDArray[np.int32]:
 def _model() -> dict[str, Any]:
     model: dict[str, Any] = json.loads(Path(__file__).with_name("canonical.json").read_text(encoding="utf-8"))
     return model
+
+
+def five_points(points: NDArray[np.floating]) -> NDArray[np.float64]:
+    """What face detectors call landmarks, of a mesh (468, 2 or 3): middles of the eyes, tip of the nose, corners of the
+    mouth, (5, 2), in their unit."""
+    flat = points[:, :2].astype(np.float64)
+    eyes = flat[list(LEFT_EYE)].mean(axis=0), flat[list(RIGHT_EYE)].mean(axis=0)
+    return np.stack([*eyes, flat[4], flat[OUTER_LIPS[0]], flat[OUTER_LIPS[10]]])

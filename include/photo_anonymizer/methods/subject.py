@@ -112,7 +112,14 @@ class Subject:
         """How the face is lit, in the colours of its skin."""
         inside = unrolling(LIGHT_PX).inside
         colours = cv2.resize(self.texture, (LIGHT_PX, LIGHT_PX), interpolation=cv2.INTER_AREA)
-        return fit_light(colours[inside][::_EVERY], self.normals[inside][::_EVERY])
+        seen = self.visible[inside][::_EVERY]
+        return fit_light(colours[inside][::_EVERY], self.normals[inside][::_EVERY], seen)
+
+    @cached_property
+    def visible(self) -> Plane:
+        """How much the face's surface looks at the camera, unrolled: float32 (LIGHT_PX, LIGHT_PX), 0 to 1. What looks
+        away shows in the texture whatever lies before or beside it."""
+        return np.asarray(np.clip(-self.normals[..., 2], 0, 1))
 
 
 def smooth_normals(points: np.ndarray, side_px: int) -> Plane:

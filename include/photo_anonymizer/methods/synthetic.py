@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from photo_anonymizer.mesh.iris import gaze, irises
 from photo_anonymizer.mesh.texture import Texture, projection
-from photo_anonymizer.mesh.topology import OVAL, Vertices, texture_points
+from photo_anonymizer.mesh.topology import OVAL, Vertices, five_points, texture_points
 from photo_anonymizer.methods.generators.paint import generated, load_generator
 from photo_anonymizer.methods.protocol import CannotPaintError, Painted, Parameters
 from photo_anonymizer.methods.subject import APPROXIMATE_BELOW_PX, LIGHT_PX, TEXTURE_PX, Subject, smooth_normals
@@ -27,10 +27,15 @@ from photo_anonymizer.methods.surrogate.front import hidden_share, in_front, wea
 from photo_anonymizer.methods.surrogate.looks import CHEEKS, mean_inside
 from photo_anonymizer.methods.surrogate.shape import drawn_moves, moved
 from photo_anonymizer.methods.surrogate.source import Surrogate, surrogate_for
+from photo_anonymizer.model.face import Face, estimated_landmarks
 from photo_anonymizer.model.geometry import PixelBox
 
 MAX_YAW_RAD = math.radians(42)
 """Beyond this the network lays the far half of the mesh wrongly, and a drawn face shows it."""
+BESIDE_EYES = 0.05
+"""How far beyond an eye the nose may lie, as a share of the eyes' distance."""
+OFF_LANDMARKS = 0.07
+"""From here on the mesh or the detector is wrong: of some 150 faces on which the mesh lies right none has 0.06."""
 MAX_HIDDEN = 0.4
 """Share of the face's middle that may be something else than skin: a hand, a mask, a microphone."""
 COARSEST_PX_A_CM, FINEST_PX_A_CM = 10.0, 36.0
@@ -111,10 +116,29 @@ def check(subject: Subject) -> None:
         raise CannotPaintError("mesh_in_doubt")
     if subject.face.band == "doubt" and subject.face.box.height >= APPROXIMATE_BELOW_PX:
         raise CannotPaintError("face_in_doubt")
-    if abs(subject.pose.yaw_rad) > MAX_YAW_RAD:
+    if abs(subject.pose.yaw_rad) > MAX_YAW_RAD or _nose_is_beside_the_eyes(subject.face):
         raise CannotPaintError("profile_view")
+    if _off_landmarks(subject) > OFF_LANDMARKS:
+        raise CannotPaintError("mesh_in_doubt")
     if hidden_share(subject.texture) > MAX_HIDDEN:
         raise CannotPaintError("partly_hidden")
+
+
+def _nose_is_beside_the_eyes(face: Face) -> bool:
+    """Does the detector see the nose beyond an eye, as in a profile? The network's mesh may lie over the background."""
+    left, right, nose = (np.array(point) for point in face.landmarks.points[:3])
+    across = right - left
+    along = float((nose - left) @ across) / max(float(across @ across), 1e-9)
+    return not -BESIDE_EYES <= along <= 1 + BESIDE_EYES
+
+
+def _off_landmarks(subject: Subject) -> float:
+    """Mean distance of the mesh's five points from the detector's, in heights of the box; 0 where it gave none."""
+    face = subject.face
+    if face.landmarks == estimated_landmarks(face.box):
+        return 0.0
+    apart = five_points(subject.mesh.points) - np.array(face.landmarks.points)
+    return float(np.linalg.norm(apart, axis=1).mean() / face.box.height)
 
 
 def _check_place(subject: Subject, points: Vertices) -> None:
@@ -165,7 +189,9 @@ def _lit(albedo: Texture, points: Vertices, subject: Subject) -> Texture:
     bright = float(_front(subject).mean())
     lit = albedo * cv2.resize(shading, (side, side), interpolation=cv2.INTER_LINEAR)
     lit += _GLOSS * bright * cv2.resize(shine, (side, side), interpolation=cv2.INTER_LINEAR)[..., np.newaxis]
-    wanted, is_now = mean_inside(subject.texture, CHEEKS), mean_inside(lit, CHEEKS)
+    seen = cv2.resize(subject.visible, (TEXTURE_PX, TEXTURE_PX), interpolation=cv2.INTER_LINEAR)
+    wanted = mean_inside(subject.texture, CHEEKS, seen)
+    is_now = mean_inside(lit, CHEEKS, cv2.resize(seen, (side, side)))
     return np.asarray(lit * np.clip(wanted / np.maximum(is_now, 1), 0.75, 1.35), np.float32)
 
 

@@ -11,8 +11,9 @@ from onnx import TensorProto
 
 from generatorcases import FLOAT, PICTURE, SIDE_PX, SPECKLED, SPECKLED_INPUTS, described, network
 from photo_anonymizer.errors import ConfigError, ModelError
+from photo_anonymizer.mesh.topology import five_points
 from photo_anonymizer.methods.generators import GENERATORS
-from photo_anonymizer.methods.generators.onnx import Onnx, OnnxDescription, feeds, five_points
+from photo_anonymizer.methods.generators.onnx import Onnx, OnnxDescription, feeds
 from photo_anonymizer.methods.generators.protocol import Scene
 from photo_anonymizer.methods.generators.scene import scene_of, trial_scene
 from photo_anonymizer.onnx_graph import Graph

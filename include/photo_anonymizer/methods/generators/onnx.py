@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from photo_anonymizer.errors import ConfigError, ModelError
-from photo_anonymizer.mesh.topology import LEFT_EYE, NOSE_TIP, OUTER_LIPS, RIGHT_EYE
+from photo_anonymizer.mesh.topology import five_points
 from photo_anonymizer.methods.generators._description import Description, read_description
 from photo_anonymizer.methods.generators.protocol import Canvas, Scene
 from photo_anonymizer.methods.generators.scene import trial_scene
@@ -161,18 +161,12 @@ def canvas_of(made: NDArray[Any], described: OnnxDescription) -> Canvas:
     return np.ascontiguousarray(values if described.colour == "rgb" else values[..., ::-1], np.float32)
 
 
-def five_points(points: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Left eye, right eye, nose, left and right mouth corner of a mesh, (5, 2)."""
-    eyes = [points[list(eye)].mean(axis=0) for eye in (LEFT_EYE, RIGHT_EYE)]
-    return np.stack([*eyes, points[NOSE_TIP], points[OUTER_LIPS[0]], points[OUTER_LIPS[10]]])
-
-
 def _mesh(scene: Scene, described: OnnxDescription, asked: Landmarks) -> NDArray[np.float32]:  # noqa: ARG001
     return _points(scene.points, scene, asked)
 
 
 def _five(scene: Scene, described: OnnxDescription, asked: Landmarks) -> NDArray[np.float32]:  # noqa: ARG001
-    return _points(five_points(scene.points), scene, asked)
+    return _points(five_points(scene.points).astype(np.float32), scene, asked)
 
 
 def _points(points: NDArray[np.float32], scene: Scene, asked: Landmarks) -> NDArray[np.float32]:

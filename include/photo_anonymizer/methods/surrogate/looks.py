@@ -133,9 +133,16 @@ _JAW = (182, 83, 18, 313, 406, 421, 428, 199, 208, 201)
 _FOREHEAD = (108, 69, 67, 109, 10, 338, 297, 299, 337, 151)
 
 
-def mean_inside(texture: NDArray[np.floating], loop: tuple[int, ...]) -> NDArray[np.float64]:
-    """Mean of a texture, (side, side, k), inside the hull of some points: (k,)."""
-    return np.asarray(texture[_inside(loop, texture.shape[0])].mean(axis=0), np.float64)
+def mean_inside(
+    texture: NDArray[np.floating], loop: tuple[int, ...], weights: NDArray[np.floating] | None = None
+) -> NDArray[np.float64]:
+    """Mean of a texture, (side, side, k), inside the hull of some points: (k,).
+
+    :param weights: (side, side), how much each place counts.
+    """
+    inside = _inside(loop, texture.shape[0])
+    own = weights[inside] + np.float32(1e-6) if weights is not None else None
+    return np.asarray(np.average(texture[inside], axis=0, weights=own), np.float64)
 
 
 @lru_cache(maxsize=32)
