@@ -28,7 +28,8 @@ SKIN_SHARE = 0.92
 """How much of skin, brows and lips is drawn at strength 1. Of the eyes nothing is; what an open mouth shows is drawn,
 as the mesh seldom meets the edge of the teeth."""
 FURTHER = 1.6
-"""How much further features move than those of a drawn face: here eyes and mouth stay the person's own."""
+"""How much further features move than those of a drawn face: here the eyes stay the person's own. Twice as far bends
+the pose by more than 3°."""
 MARKS_PX, MARKS_CONTRAST = 9, 0.12
 """Size of the neighbourhood, in px of the small texture, and contrast, relative to the skin, of what counts as a mark
 on the skin and is smoothed away; features have more."""
