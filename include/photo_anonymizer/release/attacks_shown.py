@@ -344,7 +344,8 @@ def _other_photos(evidence: Mapping[str, Any], made: Sequence[str]) -> list[Untr
 
 def _restoration(made: Sequence[str]) -> list[Untried]:
     if "restoration" in made:
-        return [Untried("No restoration that learns.", "Filters had fixed settings; this run’s faces met no other.")]
+        text = "In this run, filters with fixed settings tried to undo the change; none learned from pairs of faces."
+        return [Untried("Restoration by filters only.", text)]
     text = "The published faces were not deblurred, upscaled or reconstructed before the attack."
     return [Untried("No restoration.", text)]
 
