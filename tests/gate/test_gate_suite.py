@@ -239,3 +239,11 @@ def test_a_required_result_that_is_missing_or_old_is_refused_with_what_to_do() -
     stale = verdict([row(heavy_stale=1, heavy_excess=0.0)], heavy="required", heavy_max_age_days=30).refusals
     assert len(stale) == 1
     assert "older than 30 days" in stale[0]
+
+
+@pytest.mark.parametrize("heavy", ["off", "if_known"])
+def test_that_heavy_attacks_were_made_is_expected_only_where_it_is_required(heavy: str) -> None:
+    judged = verdict([row(heavy_excess=None)], heavy=heavy)
+    assert judged.passed
+    expected = {finding.column for finding in judged.findings}
+    assert not {"heavy_missing", "heavy_stale", "heavy_excess"} & expected

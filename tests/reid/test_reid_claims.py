@@ -65,7 +65,10 @@ def test_an_observation_says_that_it_is_none() -> None:
 
 def test_a_proof_says_of_whom_and_how_sure() -> None:
     said = claim_in_words("proven", rate(0, 700), by_person([False] * 700, [number // 2 for number in range(700)]))
-    assert "Proven at 95 % confidence against this attack: a face is linked of at most 0.86 % of people" in said
+    assert (
+        "Proven at 95 % confidence against the attacks of this run: a face is linked of at most 0.86 % of people"
+        in said
+    )
 
 
 @pytest.mark.parametrize("claim", ["observed", "proven"])

@@ -30,6 +30,9 @@ def test_folders_that_the_originals_agree_with_are_people() -> None:
 def test_folders_of_days_are_no_people() -> None:
     found = identities(PAIRS, THRESHOLD, set(), BY_DAY)
     assert found.said_by == "estimated"
+    assert found.largest == PHOTOS_EACH
+    assert found.folders is not None
+    assert found.folders.within_alike < module.ALIKE_WITHIN * found.folders.within
     assert same_split(dict(found.people), WHO)
 
 

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from photo_anonymizer.config import load_config
-from photo_anonymizer.release.changed import LINKS, changed_evidence, changed_words
+from photo_anonymizer.release.changed import LINKS, changed_evidence, changed_words, ended_evidence
 
 
 def row(method: str, **parameters: Any) -> dict[str, Any]:
@@ -37,6 +37,21 @@ def test_kept_faces_are_not_counted() -> None:
 def test_the_linkage_that_one_new_face_a_person_creates_is_said() -> None:
     assert said([], method="synthetic", synthetic={"consistency": "per_run"}) == [LINKS]
     assert said([], method="synthetic") == said([], method="mask", synthetic={"consistency": "per_run"}) == []
+
+
+def test_what_escalated_faces_ended_at_is_counted() -> None:
+    rows = [
+        {**row("mask", scale=1.69, shape="rectangle"), "escalations": 3},
+        {**row("mask", scale=1.69, shape="rectangle"), "escalations": 1},
+        {**row("blur", cells=2, scale=1.3), "escalations": 1},
+        {**row("synthetic", strength=1.5, scale=1.3), "escalations": 1},
+        {**row("mask", scale=1.3, shape="ellipse"), "escalations": 0},
+    ]
+    assert ended_evidence(rows) == {
+        "mask, a rectangle 1.69 times the found face": 2,
+        "blur with 2 cells": 1,
+        "synthetic with strength 1.5": 1,
+    }
 
 
 def test_nothing_that_tells_a_photo_is_in_it() -> None:

@@ -21,7 +21,9 @@ from photo_anonymizer.errors import PhotoError
 from photo_anonymizer.gate.aggregates import Aggregates
 from photo_anonymizer.gate.standing import standings
 from photo_anonymizer.gate.suite import Finding, Verdict, expectations
+from photo_anonymizer.hand_test.result import HandResult
 from photo_anonymizer.model.face import Doubt
+from photo_anonymizer.model.measurement import FolderCheck
 from photo_anonymizer.model.record import PhotoRecord, Reason
 from photo_anonymizer.reid.claims import claim_in_words
 from photo_anonymizer.reid.groups import SIZE, SIZE_BANDS
@@ -137,7 +139,7 @@ def evidence_of(
         "recognisers": [item.model_dump(mode="json") for item in standings(after, {}, 0.8)],
         "before_escalation": before.model_dump(mode="json"),
         "published": after.model_dump(mode="json"),
-        "escalation": {"rounds": 2, "faces_escalated": before.linked.hits, "photos_held": 1},
+        "escalation": {"rounds": 2, "faces_escalated": before.linked.hits, "photos_held": 1, "ended_at": {}},
         "bounds": {"max_linked_rate": 0.0, "max_rank1_excess": 0.05, "min_control_rate": 0.8},
         "gate": verdict.model_dump(mode="json"),
         "kept_faces": {"region": 0, "person": 0, "rule": {}},
@@ -217,6 +219,9 @@ def report(
     aggregates: dict[str, Any] | None = None,
     detection: dict[str, Any] | None = None,
     unedited: Sequence[dict[str, Any]] = (),
+    escalation: dict[str, Any] | None = None,
+    hand_tests: Sequence[dict[str, Any]] = (),
+    changed: dict[str, Any] | None = None,
     claim: str = "observed",
     **changes: Any,
 ) -> str:
@@ -228,6 +233,9 @@ def report(
     evidence["aggregates"].update(aggregates or {})
     evidence["detection"] = detection or evidence["detection"]
     evidence["unedited"] = unedited_evidence(unedited)
+    evidence["escalation"].update(escalation or {})
+    evidence["changed"].update(changed or {})
+    evidence["hand_tests"] = list(hand_tests)
     write_report(folder, about, evidence, rows, REASONS if reasons is None else reasons, most)
     return (folder / "report.html").read_text(encoding="utf-8")
 
@@ -603,28 +611,122 @@ def test_of_detection_only_numbers_leave() -> None:
     assert evidence["calibration"]["uncalibrated"] == ["user_onnx"]
 
 
+FORM = Further(
+    attack="restoration",
+    form="wiener 1, then A1",
+    recogniser="dlib_resnet",
+    linked=rate(1, 18),
+    rank1=rate(2, 18, chance=0.1),
+    degenerate=False,
+)
+OTHER_PHOTOS = FORM.model_copy(update={"attack": "cross_photo", "form": "A1", "linked": rate(0, 17)})
+
+
+def several(linked_by: dict[str, int], **changes: Any) -> Attacks:
+    """20 faces that A0, A1 and A3 were made on, of which each links so many."""
+    by_attack = {name: rate(hits, 20) for name, hits in linked_by.items()}
+    forms = {"further": (FORM, OTHER_PHOTOS), "identities": "estimated", "by_attack": by_attack}
+    return together(attack(20)).model_copy(update={**forms, **changes})
+
+
 def test_every_attack_is_shown_by_itself(tmp_path: Path) -> None:
-    one = together(attack(20))
-    form = Further(
-        attack="restoration",
-        form="wiener 1, then A1",
-        recogniser="dlib_resnet",
-        linked=rate(1, 18),
-        rank1=rate(2, 18, chance=0.1),
-        degenerate=False,
-    )
-    after = one.model_copy(
-        update={
-            "further": (form, form.model_copy(update={"attack": "cross_photo", "form": "A1", "linked": rate(0, 17)})),
-            "identities": "estimated",
-        }
-    )
+    after = several({"naive": 0, "cross_photo": 0, "restoration": 1})
     text = words(report(tmp_path, published(tmp_path, [20]), after, after))
-    assert "A1, other photos dlib_resnet 0 of 17" in text
-    assert "A3, restored first wiener 1, then A1 dlib_resnet 1 of 18" in text
-    assert text.index("A0, the same photo") < text.index("A1, other photos") < text.index("A3, restored first")
+    assert "A1, other photos of the person other photos dlib_resnet 0 of 17 0 of 17" in text
+    assert "A3, after Wiener’s filter, setting 1 other photos dlib_resnet 1 of 18 1 of 18" in text
+    assert text.index("A0, the same photo") < text.index("A1, other photos") < text.index("A3, after Wiener")
     assert "Who is the same person is estimated" in text
     assert "Faces linked to who they show, by any attack" in text
+
+
+def test_what_each_attack_linked_at_first_and_what_faces_ended_at_is_shown(tmp_path: Path) -> None:
+    before = several({"naive": 3, "cross_photo": 2, "restoration": 5})
+    after = several({"naive": 0, "cross_photo": 0, "restoration": 0})
+    ended = {"mask, a rectangle 1.69 times the found face": 3, "pixelate with 1 cell": 1}
+    steps = {"rounds": 2, "faces_escalated": 6, "photos_held": 1, "ended_at": ended}
+    text = words(report(tmp_path, published(tmp_path, [20]), before, after, escalation=steps)).replace("&nbsp;", " ")
+    assert re.search(r"by A0, the same photo 3 of 20 [^)]*\) 0 of 20", text)
+    assert re.search(r"by A1, other photos of the person 2 of 20 [^)]*\) 0 of 20", text)
+    assert re.search(r"by A3, after filters that try to undo the change 5 of 20 [^)]*\) 0 of 20", text)
+    assert "3 faces at mask, a rectangle 1.69 times the found face; 1 face at pixelate with 1 cell." in text
+    assert "2 faces are in photos that were held" in text
+
+
+def test_only_attacks_that_were_not_made_are_called_so(tmp_path: Path) -> None:
+    rows, after = published(tmp_path, [20]), several({"naive": 0, "cross_photo": 0, "restoration": 0})
+    text = words(report(tmp_path, rows, after, after))
+    proves = text[text.index("What this does not prove") :]
+    assert "Made: A0, the same photo; A1, other photos of the person; A3, after filters" in proves
+    assert not re.search("No restoration[.]|No other photos|not deblurred|Only attack A0", text)
+    assert "against these attacks" in text
+    assert "No attack that learns" in proves
+    known = words(report(tmp_path, rows, after, after, aggregates={"heavy_excess": 0.01}))
+    assert "No attack that learns" not in known
+    assert "on a sample with this method" in known
+
+    alone = words(report(tmp_path, rows, attack(20), attack(20)))
+    assert "One attack. Made: A0, the same photo. By: dlib_resnet." in alone
+    assert "No other photos" in alone
+    assert "No restoration." in alone
+
+
+def test_an_attack_that_found_no_face_was_not_made(tmp_path: Path) -> None:
+    nobody = (OTHER_PHOTOS.model_copy(update={"linked": rate(0, 0), "rank1": rate(0, 0)}),)
+    after = several({"naive": 0, "cross_photo": 0}, further=nobody)
+    text = words(report(tmp_path, published(tmp_path, [20]), after, after))
+    assert "Made: A0, the same photo. By" in text
+    assert "None was found for any face" in text
+
+
+def test_why_folders_are_not_people_and_what_grouping_may_get_wrong_is_said(tmp_path: Path) -> None:
+    check = FolderCheck(within=10, within_alike=3, across=40, across_alike=20)
+    after = several({"naive": 0, "cross_photo": 0}, folders=check, largest_person=9)
+    text = words(report(tmp_path, published(tmp_path, [20]), after, after))
+    assert "3 of 10 pairs of faces in one folder are alike (at least 60 % should be), and 20 of 40 pairs of two" in text
+    assert "The person with most faces has 9" in text
+    assert "People whom it takes for one make links that are none" in text
+    assert "Chance is how often guessing finds the right one" in text
+
+
+@pytest.mark.parametrize(("right", "better"), [(10, True), (6, False)])
+def test_a_hand_test_better_than_guessing_is_in_the_verdict(tmp_path: Path, right: int, better: bool) -> None:
+    found = HandResult(
+        version="v0002", methods={"blur": 10}, another_photo=False, correct=rate(right, 10, 0.5), scored_at="-"
+    )
+    rows, by_hand = published(tmp_path, [20]), [found.model_dump(mode="json")]
+
+    def shown(method: str) -> str:
+        made = {"made": [{"method": method, "source": "", "faces": 20}], "instead": [], "linkable": ""}
+        return words(report(tmp_path, rows, attack(20), attack(20), hand_tests=by_hand, changed=made))
+
+    text = shown("blur")
+    verdict, rest = text.split("inputs", 1)
+    assert ("By hand, people were recognised better than by guessing" in verdict) == better
+    assert (f"{right} of 10 right answers" in verdict) == better
+    assert ("by hand they could" in rest) == better
+    assert ("guessing lies inside the interval" in rest) != better
+    assert "By hand, people were recognised" not in shown("mask")
+
+
+def test_an_expectation_that_was_not_asked_for_is_not_shown_as_passed() -> None:
+    config = RunConfig(source="x", dataset="d", reid={"attacks": "naive", "heavy": "if_known"})
+    evidence = evidence_of(attack(9), attack(9), verdict_of(config), 2, 9)
+    evidence["gate"]["findings"] = [one for one in evidence["gate"]["findings"] if one["column"] != "heavy_excess"]
+    unasked = [row for row in check_rows(evidence) if row.passed is None]
+    assert [row.measured for row in unasked] == ["not asked for"] * 3
+    assert [row.refuses_when.split(":")[0].split(",")[0] for row in unasked] == [
+        "cross_photo",
+        "restoration",
+        "heavy attacks",
+    ]
+    assert not any("heavy" in row.refuses_when for row in check_rows(evidence) if row.passed)
+
+
+def test_measured_shares_are_percentages() -> None:
+    config = RunConfig(source="x", dataset="d")
+    evidence = evidence_of(attack(34), attack(34), verdict_of(config), 2, 34)
+    evidence["aggregates"]["control_rate"] = 33 / 34
+    assert "97.1\u00a0%" in [row.measured for row in check_rows(evidence)]
 
 
 def test_a_run_of_one_attack_has_no_table_of_attacks(tmp_path: Path) -> None:

@@ -19,9 +19,9 @@ from photo_anonymizer.gate.aggregates import Aggregates
 from photo_anonymizer.reid.claims import needed_n
 
 SUITE, CHECKPOINT = "photo_release", "gate"
-SUITE_VERSION = 2
+SUITE_VERSION = 3
 """Counts up when an expectation is added, dropped or means something else. 2: one for each attack, heavy ones too, and
-one for likeness to others."""
+one for likeness to others. 3: that heavy attacks were made is expected only where it is required."""
 NOT_NULL = "ExpectColumnValuesToNotBeNull"
 
 
@@ -73,6 +73,8 @@ _IF_ATTACKED = frozenset(
 )
 """Measures that may be missing: an attack that was not asked for, or that found no face that it can be made on. Whether
 one that should be there is missing say ``attacks_missing`` and ``heavy_missing``."""
+_IF_REQUIRED = frozenset({"heavy_missing", "heavy_stale"})
+"""Measures that only ``reid.heavy: required`` needs."""
 _FOR_PROOF = frozenset({"people", "linked_upper", "rank1_upper_excess"})
 """Measures that only the claim 'proven' needs."""
 
@@ -84,7 +86,9 @@ def expectations(bounds: ReidConfig, second_reader: str = "auto", row: Aggregate
     :param row: what is judged, for sentences that name numbers of it.
     """
     bounded, equal = "ExpectColumnMaxToBeBetween", "ExpectColumnValuesToBeInSet"
-    optional = _OPTIONAL | _IF_ATTACKED | (frozenset() if bounds.claim == "proven" else _FOR_PROOF)
+    optional = _OPTIONAL | _IF_ATTACKED
+    optional |= frozenset() if bounds.claim == "proven" else _FOR_PROOF
+    optional |= frozenset() if bounds.heavy == "required" else _IF_REQUIRED
     never_null: list[Expected] = [
         (NOT_NULL, column, {}, f"the measure {column} is missing")
         for column in Aggregates.model_fields
@@ -195,8 +199,21 @@ def _heavy(bounds: ReidConfig, row: Aggregates | None) -> list[Expected]:
     """What attacks that learn found on a sample, made before this run."""
     if bounds.heavy == "off":
         return []
-    equal, again = "ExpectColumnValuesToBeInSet", "make them: photo-anonymizer attack, or the DAG attack_methods"
     form = f" ({row.heavy_furthest})" if row and row.heavy_furthest else ""
+    return [
+        *(_heavy_required(bounds) if bounds.heavy == "required" else []),
+        (
+            "ExpectColumnMaxToBeBetween",
+            "heavy_excess",
+            {"max_value": bounds.max_rank1_excess},
+            f"heavy attacks on a sample find people more than {bounds.max_rank1_excess:.1%} above what a solid mask "
+            f"gives away{form}: choose a stronger setting or another method, and attack that",
+        ),
+    ]
+
+
+def _heavy_required(bounds: ReidConfig) -> list[Expected]:
+    equal, again = "ExpectColumnValuesToBeInSet", "make them: photo-anonymizer attack, or the DAG attack_methods"
     return [
         (
             equal,
@@ -209,13 +226,6 @@ def _heavy(bounds: ReidConfig, row: Aggregates | None) -> list[Expected]:
             "heavy_stale",
             {"value_set": [0]},
             f"reid.heavy: required, and the known result is older than {bounds.heavy_max_age_days} days; {again}",
-        ),
-        (
-            "ExpectColumnMaxToBeBetween",
-            "heavy_excess",
-            {"max_value": bounds.max_rank1_excess},
-            f"heavy attacks on a sample find people more than {bounds.max_rank1_excess:.1%} above what a solid mask "
-            f"gives away{form}: choose a stronger setting or another method, and attack that",
         ),
     ]
 

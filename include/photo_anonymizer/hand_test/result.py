@@ -41,12 +41,20 @@ class HandResult(BaseModel):
     scored_at: str
 
     @property
+    def better_than_guessing(self) -> bool:
+        """Does the whole 95 % interval lie above guessing?"""
+        return (self.correct.low or 0) > CHANCE
+
+    @property
     def in_words(self) -> str:
         """``22 of 30 right (73 %, 95 % interval 54 to 88 %; guessing: 50 %): better than guessing``."""
         found = self.correct
         shares = [f"{100 * (share or 0):.0f}" for share in (found.rate, found.low, found.high)]
-        better = (found.low or 0) > CHANCE
-        said = "better than guessing" if better else "guessing lies inside the interval, which is no proof of safety"
+        said = (
+            "better than guessing"
+            if self.better_than_guessing
+            else "guessing lies inside the interval, which is no proof of safety"
+        )
         return (
             f"{found.hits} of {found.n} right ({shares[0]} %, 95 % interval {shares[1]} to {shares[2]} %; "
             f"guessing: 50 %): {said}"

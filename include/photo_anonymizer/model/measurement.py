@@ -18,6 +18,20 @@ class Rate(BaseModel):
     chance: float | None = None
 
 
+class FolderCheck(BaseModel):
+    """Do originals agree with the source's folders? Counts of pairs of originals."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    within: int
+    """Pairs in one folder."""
+    within_alike: int
+    """Of those, pairs within the recogniser's threshold."""
+    across: int
+    """Pairs of two folders."""
+    across_alike: int
+
+
 class AtFar(BaseModel):
     """How many pairs of one person a recogniser accepts where it accepts few strangers (TAR at a FAR).
 

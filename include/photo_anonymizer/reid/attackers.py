@@ -188,6 +188,8 @@ def attack_all(
         by_attack={name: rate(len(found.links[name]), len(found.attacked[name])) for name in attacks},
         further=tuple(outcome.told(attack, form, name) for attack, form, name, outcome in found.forms),
         identities=known.said_by if known else "",
+        folders=known.folders if known else None,
+        largest_person=known.largest if known else 0,
     )
 
 

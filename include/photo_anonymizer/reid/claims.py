@@ -57,7 +57,8 @@ def claim_in_words(claim: str, linked: Rate, by_person: ByPerson | None) -> str:
     if claim == "proven":
         upper = percent_up(upper_end(hit, people))
         return (
-            f"Proven at 95 % confidence against this attack: a face is linked of at most {upper} of people like these. "
+            f"Proven at 95 % confidence against the attacks of this run: a face is linked of at most {upper} of "
+            "people like these. "
             f"Seen: {seen}; of {people:,} people {hit:,} have such a face."
         )
     return f"Observed, not proven: {seen}. They show about {people:,} people; {shows_at_most(hit, people)} of people."

@@ -9,6 +9,7 @@ from typing import Literal
 
 import numpy as np
 
+from photo_anonymizer.model.measurement import FolderCheck
 from photo_anonymizer.model.record import PhotoRecord
 from photo_anonymizer.reid.groups import Key
 from photo_anonymizer.reid.people import grouped, sample_of
@@ -30,10 +31,17 @@ class Identities:
 
     :param people: (photo_id, face_id) → a number; faces of whom it is not known are left out.
     :param said_by: where that comes from.
+    :param folders: what was seen of the source's folders, where it was looked whether they are people.
     """
 
     people: Mapping[Key, int]
     said_by: Said
+    folders: FolderCheck | None = None
+
+    @property
+    def largest(self) -> int:
+        """Faces of whoever has most."""
+        return max(Counter(self.people.values()).values(), default=0)
 
 
 def identities(
@@ -47,10 +55,10 @@ def identities(
     :param folders: :func:`folders_of` the photos.
     """
     estimated = clusters(pairs, threshold, always)
-    agreed = asked == "folders" or (asked == "auto" and folders_are_people(pairs, threshold, folders))
-    return (
-        Identities(_named(estimated, folders), "folders") if agreed and folders else Identities(estimated, "estimated")
-    )
+    check = folder_check(pairs, threshold, folders) if asked == "auto" and folders else None
+    if folders and (asked == "folders" or (check is not None and are_people(check))):
+        return Identities(_named(estimated, folders), "folders", check)
+    return Identities(estimated, "estimated", check)
 
 
 def clusters(pairs: FacePairs, threshold: float, always: set[Key]) -> dict[Key, int]:
@@ -87,13 +95,16 @@ def _folder(record: PhotoRecord) -> str:
     return record.file_uri.rpartition("/")[0]
 
 
-def folders_are_people(pairs: FacePairs, threshold: float, folders: Mapping[Key, str]) -> bool:
-    """Do the originals agree with the folders? With no pair of either kind they cannot."""
+def folder_check(pairs: FacePairs, threshold: float, folders: Mapping[Key, str]) -> FolderCheck:
+    """How many pairs of originals in one folder, and of two folders, lie within the threshold.
+
+    :param folders: :func:`folders_of` the photos.
+    """
     places = [place for place, key in enumerate(pairs.keys) if key in folders]
     if len(places) > MOST_ASKED:
         places = sorted(np.random.default_rng(0).choice(places, MOST_ASKED, replace=False).tolist())
     if not places:
-        return False
+        return FolderCheck(within=0, within_alike=0, across=0, across_alike=0)
     names = np.unique([folders[pairs.keys[place]] for place in places], return_inverse=True)[1]
     within, across = np.zeros(2, np.int64), np.zeros(2, np.int64)
     rows = pairs.original[places]
@@ -102,9 +113,16 @@ def folders_are_people(pairs: FacePairs, threshold: float, folders: Mapping[Key,
         same, near = names[start : start + len(away), np.newaxis] == names, away <= threshold
         within += [(later & same & near).sum(), (later & same).sum()]
         across += [(later & ~same & near).sum(), (later & ~same).sum()]
-    if not within[1] or not across[1]:
+    return FolderCheck(
+        within=int(within[1]), within_alike=int(within[0]), across=int(across[1]), across_alike=int(across[0])
+    )
+
+
+def are_people(check: FolderCheck) -> bool:
+    """Do the originals agree with the folders? With no pair of either kind they cannot."""
+    if not check.within or not check.across:
         return False
-    return bool(within[0] >= ALIKE_WITHIN * within[1] and across[0] <= ALIKE_ACROSS * across[1])
+    return check.within_alike >= ALIKE_WITHIN * check.within and check.across_alike <= ALIKE_ACROSS * check.across
 
 
 def _named(estimated: Mapping[Key, int], folders: Mapping[Key, str]) -> dict[Key, int]:

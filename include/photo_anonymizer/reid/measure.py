@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from photo_anonymizer.model.measurement import AtFar, ByPerson, Rate
+from photo_anonymizer.model.measurement import AtFar, ByPerson, FolderCheck, Rate
 from photo_anonymizer.reid.groups import MIN_FACES, ORDER, Key
 from photo_anonymizer.reid.people import by_person
 from photo_anonymizer.reid.ranking import ranks
@@ -133,6 +133,10 @@ class Attacks(BaseModel):
     """Every form of every attack besides the naive one, recogniser by recogniser."""
     identities: Literal["", "folders", "estimated"] = ""
     """Who said who is the same person, for attacks with other photos; empty where nobody did."""
+    folders: FolderCheck | None = None
+    """What the originals said of the source's folders, where that was asked."""
+    largest_person: int = 0
+    """Faces of the person who has most, as far as people are told apart."""
 
 
 def own_distances(pairs: FacePairs) -> NDArray[np.float64]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from photo_anonymizer.model.measurement import AtFar, ByPerson, Rate
+from photo_anonymizer.model.measurement import AtFar, ByPerson, FolderCheck, Rate
+from photo_anonymizer.reid.identities import ALIKE_ACROSS, ALIKE_WITHIN
 
 _FURTHER = ("linked", "verification", "rank1")
 """By what it is decided which recogniser went furthest."""
@@ -169,45 +170,207 @@ def group_rows(evidence: Mapping[str, Any]) -> list[GroupRow]:
     ]
 
 
-NAMES = {"naive": "A0, the same photo", "cross_photo": "A1, other photos", "restoration": "A3, restored first"}
-"""Attacks of the gate as people read them."""
+NAMES = {
+    "naive": "A0, the same photo",
+    "cross_photo": "A1, other photos of the person",
+    "restoration": "A3, after filters that try to undo the change",
+}
+"""Attacks of the gate as people read them, in the order of the threat model."""
+ASKED = {"A0": "same photo", "A1": "other photos"}
+FILTERS = {
+    "wiener": "Wiener’s filter",
+    "total_variation": "total variation",
+    "super_resolution": "super-resolution by interpolation",
+}
+
+
+def attacks_made(evidence: Mapping[str, Any]) -> list[str]:
+    """Names of the attacks that were really made: those that found a published face that they can be made on."""
+    published = evidence["published"]
+    made = {one["attack"] for one in published["further"] if one["linked"]["n"]}
+    return [name for name in NAMES if name in made or (name == "naive" and published["linked"]["n"])]
+
+
+@dataclass(frozen=True)
+class LinkedBy:
+    """Faces that one attack links, in any of its forms and by any recogniser."""
+
+    attack: str
+    before: Rate
+    """On the first attempt."""
+    published: Rate
+
+
+def linked_by(evidence: Mapping[str, Any]) -> list[LinkedBy]:
+    """Every attack of the gate; nothing where only one was asked for."""
+    before, after = (evidence[when]["by_attack"] for when in ("before_escalation", "published"))
+    names = [name for name in NAMES if name in before and name in after]
+    if len(names) < 2:
+        return []
+    return [
+        LinkedBy(NAMES[name], Rate.model_validate(before[name]), Rate.model_validate(after[name])) for name in names
+    ]
 
 
 @dataclass(frozen=True)
 class AttackRow:
     """One form of one attack by one recogniser. A broken recogniser's rates are none at all."""
 
-    attack: str
-    form: str
-    """What was done first and which originals were asked; empty where the attack has one form."""
+    heading: str
+    """The attack or, where it has several, what was done first."""
+    asked: str
+    """Which originals were asked."""
     recogniser: str
+    before: Rate | None
+    """Linked on the first attempt; ``None`` where the attack was not made then."""
     linked: Rate
     rank1: Rate
 
 
 def attack_rows(evidence: Mapping[str, Any]) -> list[AttackRow]:
-    """Every attack on what is published, in the order of the threat model, recogniser by recogniser."""
-    published = evidence["published"]
+    """Every attack on what is published, in the order of the threat model; filters together, then by recogniser."""
+    before, published = evidence["before_escalation"], evidence["published"]
+    first = {name: reading(attack).linked for name, attack in before["by_recogniser"].items()}
     naive = [reading(attack) for attack in published["by_recogniser"].values()]
-    rows = [AttackRow(NAMES["naive"], "", one.recogniser, one.linked, one.rank1) for one in naive]
-    for one in sorted(published["further"], key=lambda one: list(NAMES).index(one["attack"])):
-        linked, rank1 = Rate.model_validate(one["linked"]), Rate.model_validate(one["rank1"])
-        if one["degenerate"]:
-            linked, rank1 = (
-                Rate(hits=0, n=rate.n, rate=None, low=None, high=None, chance=rate.chance) for rate in (linked, rank1)
-            )
-        form = one["form"].replace("_", " ") if one["attack"] == "restoration" else ""
-        rows.append(AttackRow(NAMES[one["attack"]], form, one["recogniser"], linked, rank1))
+    rows = [
+        AttackRow(NAMES["naive"], ASKED["A0"], one.recogniser, first.get(one.recogniser), one.linked, one.rank1)
+        for one in naive
+    ]
+    at_first = {_form_of(one): _rates(one)[0] for one in before["further"]}
+    for one in sorted(published["further"], key=_place(published["further"])):
+        rows.append(AttackRow(_heading(one), _asked(one), one["recogniser"], at_first.get(_form_of(one)), *_rates(one)))
     return rows
 
 
+def _form_of(one: Mapping[str, Any]) -> tuple[str, str, str]:
+    return one["attack"], one["form"], one["recogniser"]
+
+
+def _place(every: Sequence[Mapping[str, Any]]) -> Callable[[Mapping[str, Any]], tuple[int, int]]:
+    """Attacks as they are documented, forms as they were made."""
+    forms = list(dict.fromkeys(one["form"] for one in every))
+    return lambda one: (list(NAMES).index(one["attack"]), forms.index(one["form"]))
+
+
+def _rates(one: Mapping[str, Any]) -> tuple[Rate, Rate]:
+    """Linked and rank 1."""
+    found = Rate.model_validate(one["linked"]), Rate.model_validate(one["rank1"])
+    if not one["degenerate"]:
+        return found
+    linked, rank1 = (Rate(hits=0, n=rate.n, rate=None, low=None, high=None, chance=rate.chance) for rate in found)
+    return linked, rank1
+
+
+def _heading(one: Mapping[str, Any]) -> str:
+    """``A3, after Wiener’s filter, setting 2``; every restorer may have several settings."""
+    if one["attack"] != "restoration":
+        return NAMES[one["attack"]]
+    name, _, setting = one["form"].partition(", then ")[0].partition(" ")
+    words = FILTERS.get(name, name.replace("_", " "))
+    return f"A3, after {words}" + (f", setting {setting}" if setting else "")
+
+
+def _asked(one: Mapping[str, Any]) -> str:
+    return ASKED[one["form"].rpartition(" ")[2]]
+
+
 def identities_in_words(evidence: Mapping[str, Any]) -> str:
-    """Who said who is the same person."""
-    return {
+    """Who said who is the same person, why not the folders, and how that may mislead."""
+    published = evidence["published"]
+    said = {
         "folders": "Who is the same person say the folders of the source.",
-        "estimated": "Who is the same person is estimated: a recogniser grouped the originals. A person whom it splits "
-        "in two makes the attack look weaker.",
-    }.get(evidence["published"]["identities"], "Who is the same person could not be told, so that A1 was not made.")
+        "estimated": "Who is the same person is estimated: a recogniser grouped the originals.",
+    }.get(published["identities"], "Who is the same person could not be told, so that A1 was not made.")
+    return " ".join(filter(None, [said, *(_estimated(published) if published["identities"] == "estimated" else ())]))
+
+
+def _estimated(published: Mapping[str, Any]) -> Iterator[str]:
+    if published["folders"]:
+        yield _no_people(FolderCheck.model_validate(published["folders"]))
+    yield "A person whom it splits makes the attack look weaker."
+    yield "People whom it takes for one make links that are none, and raise chance."
+    if published["largest_person"]:
+        yield (
+            f"The person with most faces has {published['largest_person']:,}; if that is too many, people were taken "
+            "for one."
+        )
+
+
+def _no_people(check: FolderCheck) -> str:
+    """Why the source's folders are not taken for people."""
+    if not check.within or not check.across:
+        return "The folders are not taken for people: no two faces lie in one of them, or none in two."
+    within, across = (f"{share * 100:.0f}\u00a0%" for share in (ALIKE_WITHIN, ALIKE_ACROSS))
+    return (
+        f"The folders are not taken for people: {check.within_alike:,} of {check.within:,} pairs of faces in one "
+        f"folder are alike (at least {within} should be), and {check.across_alike:,} of {check.across:,} pairs of two "
+        f"folders (at most {across})."
+    )
+
+
+@dataclass(frozen=True)
+class Untried:
+    """Something that this release's evidence does not cover."""
+
+    title: str
+    text: str
+
+
+def untried(evidence: Mapping[str, Any]) -> list[Untried]:
+    """What attackers may do that was not done here; what was done is never among it."""
+    made = attacks_made(evidence)
+    return [_attacks(evidence, made), *_other_photos(evidence, made), *_restoration(made), _learning(evidence)]
+
+
+def _attacks(evidence: Mapping[str, Any], made: Sequence[str]) -> Untried:
+    if not made:
+        return Untried("No attack.", "No published face was attacked.")
+    names = "; ".join(NAMES[name] for name in made)
+    recognisers = ", ".join(item["recogniser"] for item in evidence["recognisers"])
+    title = "One attack." if len(made) == 1 else "These attacks only."
+    others = ", photos that are not in this run" if "cross_photo" in made else ""
+    return Untried(
+        title,
+        f"Made: {names}. By: {recognisers}. Not tried: other recognisers{others}, and people who know who is shown.",
+    )
+
+
+def _other_photos(evidence: Mapping[str, Any], made: Sequence[str]) -> list[Untried]:
+    if "cross_photo" in made:
+        return []
+    why = " None was found for any face." if "cross_photo" in evidence["published"]["by_attack"] else ""
+    return [Untried("No other photos.", f"Published faces were not compared with other photos of the person.{why}")]
+
+
+def _restoration(made: Sequence[str]) -> list[Untried]:
+    if "restoration" in made:
+        text = "In this run, filters with fixed settings tried to undo the change; none learned from pairs of faces."
+        return [Untried("Restoration by filters only.", text)]
+    text = "The published faces were not deblurred, upscaled or reconstructed before the attack."
+    return [Untried("No restoration.", text)]
+
+
+def heavy_known(evidence: Mapping[str, Any]) -> bool:
+    """Did the gate have a result of attacks that learn?"""
+    return evidence["aggregates"]["heavy_excess"] is not None
+
+
+def _learning(evidence: Mapping[str, Any]) -> Untried:
+    if heavy_known(evidence):
+        text = "Attacks that learn were made before, on a sample with this method and its settings; not on this run."
+        return Untried("Learning on a sample only.", text)
+    text = "No recogniser was retrained on faces changed in the same way (parrot attack), which can beat weak methods."
+    return Untried("No attack that learns.", text)
+
+
+def resistance(evidence: Mapping[str, Any]) -> str:
+    """The same as one phrase: against what nothing was shown."""
+    made = attacks_made(evidence)
+    against = ["other recognisers"]
+    against += [] if "cross_photo" in made else ["other photos of the people"]
+    against += ["restoration that learns" if "restoration" in made else "restoration"]
+    beyond = ", beyond the sample that was attacked so" if heavy_known(evidence) else ""
+    return f"{', '.join(against)}, or a recogniser trained on changed faces{beyond}"
 
 
 # histogram

@@ -56,6 +56,26 @@ def changed_evidence(face_rows: Iterable[Mapping[str, Any]], config: RunConfig) 
     }
 
 
+def ended_evidence(face_rows: Iterable[Mapping[str, Any]]) -> dict[str, int]:
+    """What the escalated faces became in the end, in words → faces, the most frequent first.
+
+    :param face_rows: of faces.parquet.
+    """
+    escalated = [row for row in face_rows if row["escalations"]]
+    ended = Counter(ended_words(row["method"], json.loads(row["parameters"])) for row in escalated)
+    return dict(ended.most_common())
+
+
+def ended_words(method: str, parameters: Mapping[str, Any]) -> str:
+    """``mask, a rectangle 1.69 times the found face``, ``pixelate with 1 cell``, ``synthetic with strength 1.5``."""
+    if cells := parameters.get("cells"):
+        return f"{method} with {cells:g} {'cell' if cells == 1 else 'cells'}"
+    if strength := parameters.get("strength"):
+        return f"{method} with strength {strength:g}"
+    shape = "a rectangle" if parameters.get("shape") == "rectangle" else "a region"
+    return f"{method}, {shape} {parameters['scale']:.3g} times the found face"
+
+
 def changed_words(evidence: Mapping[str, Any]) -> list[str]:
     """The same as sentences."""
     said = []

@@ -35,7 +35,7 @@ from photo_anonymizer.published import dataset_folder, find_version, manifest_sh
 from photo_anonymizer.reid.claims import claim_in_words
 from photo_anonymizer.release import audit, tables
 from photo_anonymizer.release.carried_over import CarriedOver
-from photo_anonymizer.release.changed import changed_evidence
+from photo_anonymizer.release.changed import changed_evidence, ended_evidence
 from photo_anonymizer.release.detected import detection_evidence
 from photo_anonymizer.release.report import write_report
 from photo_anonymizer.release.unedited import unedited_evidence
@@ -135,7 +135,7 @@ def _build(
         (folder / "audit.jsonl").write_text(audit.dump(entries), encoding="utf-8")
         about = _about(config, token, target.name, aggregates, kept, audit.head_of(entries))
         evidence = {
-            **_evidence(measured, aggregates, verdict, config, carried),
+            **_evidence(measured, aggregates, verdict, config, carried, ended_evidence(new_faces)),
             "kept_faces": {**kept, "rule": consent.rule(config)},
             "detection": detection_evidence(config.detection, going),
             "carried_over": carried.evidence,
@@ -296,7 +296,12 @@ def _about(
 
 
 def _evidence(
-    measured: Measured, aggregates: Aggregates, verdict: Verdict, config: RunConfig, carried: CarriedOver
+    measured: Measured,
+    aggregates: Aggregates,
+    verdict: Verdict,
+    config: RunConfig,
+    carried: CarriedOver,
+    ended_at: dict[str, int],
 ) -> dict[str, Any]:
     after = measured.after
     standing = standings(after, carried.controls, config.reid.min_control_rate)
@@ -313,6 +318,7 @@ def _evidence(
             "rounds": measured.rounds,
             "faces_escalated": measured.faces_escalated,
             "photos_held": measured.photos_held,
+            "ended_at": ended_at,
         },
         "bounds": {
             "max_linked_rate": config.reid.max_linked_rate,

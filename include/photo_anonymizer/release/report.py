@@ -17,6 +17,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from photo_anonymizer.detection.reliability import ReliabilityBin, reliability_svg
+from photo_anonymizer.gate.aggregates import Aggregates
 from photo_anonymizer.hand_test.result import HandResult
 from photo_anonymizer.imagefile import load
 from photo_anonymizer.model.face import Doubt
@@ -26,12 +27,16 @@ from photo_anonymizer.model.record import Reason
 from photo_anonymizer.reid.claims import needed_n, shows_at_most
 from photo_anonymizer.release.attacks_shown import (
     attack_rows,
+    attacks_made,
     group_rows,
     identities_in_words,
     leading,
+    linked_by,
     outcome,
     overall,
     panels,
+    resistance,
+    untried,
 )
 from photo_anonymizer.release.changed import changed_words
 
@@ -91,6 +96,7 @@ def write_report(
     """
     shown = panels(evidence)
     lead = leading(shown)
+    by_hand = [HandResult.model_validate(found) for found in evidence.get("hand_tests", ())]
     html = (
         _environment()
         .get_template("report.html.j2")
@@ -106,6 +112,10 @@ def write_report(
             outcome=outcome(evidence, shown),
             groups=group_rows(evidence),
             attacks=attack_rows(evidence),
+            made=attacks_made(evidence),
+            linked_by=linked_by(evidence),
+            untried=untried(evidence),
+            resistance=resistance(evidence),
             identities=identities_in_words(evidence),
             reasons=reason_rows(reasons),
             checks=check_rows(evidence),
@@ -113,7 +123,8 @@ def write_report(
             reliability=reliability_drawing(evidence["detection"]["calibration"]),
             unedited=[unedited_words(format, found) for format, found in evidence["unedited"].items()],
             changed=changed_words(evidence["changed"]),
-            hand_tests=[HandResult.model_validate(found) for found in evidence.get("hand_tests", ())],
+            hand_tests=by_hand,
+            recognised_by_hand=recognised_by_hand(by_hand, evidence["changed"]),
             settings=settings(about["configuration"]),
             sheet=[_card(folder, row) for row in choose(photo_rows, contact_sheet_photos)],
             asked=contact_sheet_photos,
@@ -125,6 +136,12 @@ def write_report(
 
 def _by_person(found: Mapping[str, Any] | None) -> ByPerson | None:
     return ByPerson.model_validate(found) if found else None
+
+
+def recognised_by_hand(hand_tests: Sequence[HandResult], changed: Mapping[str, Any]) -> list[HandResult]:
+    """Hand tests of a method that this version uses in which people were told better than by guessing."""
+    methods = {made["method"] for made in changed["made"]}
+    return [found for found in hand_tests if found.better_than_guessing and methods & set(found.methods)]
 
 
 def _environment() -> Environment:
@@ -237,12 +254,21 @@ class CheckRow:
 
     refuses_when: str
     measured: str
-    passed: bool
+    passed: bool | None
+    """``None``: not judged."""
     columns: tuple[str, ...] = ()
 
 
+_NOT_JUDGED: Mapping[str, str] = {
+    "cross_photo_linked_rate": "cross_photo: faces are linked to another photo of the same person",
+    "restoration_linked_rate": "restoration: faces are linked after filters tried to undo the change",
+    "heavy_excess": "heavy attacks, which learn, find people on a sample",
+}
+"""What the gate judges only if it is asked for, and if there is something to judge."""
+
+
 def check_rows(evidence: Mapping[str, Any]) -> list[CheckRow]:
-    """The gate's expectations; those that a measure is there, and passed, are one row."""
+    """The gate's expectations: those that a measure is there, and passed, are one row; last, what was not judged."""
     values = _measures(evidence["aggregates"])
     present, rows = [], []
     for finding in evidence["gate"]["findings"]:
@@ -250,26 +276,41 @@ def check_rows(evidence: Mapping[str, Any]) -> list[CheckRow]:
         if finding["expectation"] == "ExpectColumnValuesToNotBeNull" and finding["passed"]:
             present.append(column)
         else:
-            measured = _measured(column, values[column]) if column in values else "—"
+            measured = _measured(values[column]) if column in values else "—"
             rows.append(CheckRow(finding["meaning"], measured, finding["passed"]))
     if present:
         meaning = f"one of the {len(present)} measures below is missing"
         rows.insert(0, CheckRow(meaning, "all present", True, tuple(present)))
-    return rows
+    return rows + (_not_judged(evidence) if rows else [])
+
+
+def _not_judged(evidence: Mapping[str, Any]) -> list[CheckRow]:
+    judged = {finding["column"] for finding in evidence["gate"]["findings"]}
+    found_nothing = {f"{attack}_linked_rate": "no face to attack" for attack in evidence["published"]["by_attack"]}
+    if "heavy_missing" in judged:
+        found_nothing["heavy_excess"] = "no result"
+    return [
+        CheckRow(meaning, found_nothing.get(column, "not asked for"), None)
+        for column, meaning in _NOT_JUDGED.items()
+        if column not in judged
+    ]
 
 
 def _measures(aggregates: Mapping[str, Any]) -> dict[str, Any]:
+    row = Aggregates.model_validate(aggregates)
     return {
         **aggregates,
+        "photos_to_publish": row.to_publish,
+        "faces_to_publish": row.faces_to_publish,
         "faces_unmeasured": aggregates["faces"] - aggregates["faces_measured"],
         "photos_unmeasured": aggregates["photos_with_faces"] - aggregates["photos_measured"],
     }
 
 
-def _measured(column: str, value: Any) -> str:
+def _measured(value: Any) -> str:
     if value is None:
         return NOT_MEASURED
-    if column.endswith(("linked_rate", "_excess", "linked_upper")):
+    if isinstance(value, float):
         return percent(value).replace("-", "−")
     return number(value)
 
