@@ -145,18 +145,17 @@ def _verify(arguments: argparse.Namespace) -> int:
 
 
 def _tune(arguments: argparse.Namespace) -> int:
-    from photo_anonymizer.tune import tune, weakest, written
+    from photo_anonymizer.tune import in_words, tune, weakest, written
 
     config = run_config(arguments)
     method = config.chosen_method
+    print(method if config.method == method else f"{method} (auto, purpose {config.purpose})")
     tried = tune(config, method, arguments.sample)
     for one in tried:
         setting = ", ".join(f"{field}={value}" for field, value in one.setting.items())
-        linked, rank1 = one.attack.linked, one.attack.rank1
-        print(
-            f"{'passes' if one.passed else 'fails ':8}{setting:28}{linked.hits} of {linked.n} faces linked, "
-            f"rank-1 {100 * (rank1.rate or 0):.1f} % at chance {100 * (rank1.chance or 0):.1f} %"
-        )
+        print(f"{'passes' if one.passed else 'fails':8}{setting:28}{in_words(one.attacks)}")
+        for refusal in one.refusals:
+            print(f"{'':8}{refusal}")
     if (found := weakest(tried)) is None:
         print("no setting passes; use the mask, or another method")
         return EXIT_REFUSED
