@@ -223,7 +223,11 @@ def test_the_command_writes_a_sheet_and_scores_it(
 ) -> None:
     where = ["--out", published.out, "--dataset", published.dataset]
     assert main(["hand-test", *where, "--triplets", "12"]) == EXIT_DONE
-    assert str(Vault.of(published).hand_test_sheet_path) in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert str(Vault.of(published).hand_test_sheet_path) in said
+    file = key_of(published).answers_file
+    assert f"photo-anonymizer hand-test --out {published.out} --dataset crowd --result {file}" in said
+    assert f'"{file}"' in Vault.of(published).hand_test_sheet_path.read_text(encoding="utf-8")
     given = answers(published, tmp_path / "answers.json")
     assert main(["hand-test", *where, "--result", str(given)]) == EXIT_DONE
     assert "12 of 12 right" in capsys.readouterr().out

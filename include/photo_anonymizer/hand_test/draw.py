@@ -67,6 +67,11 @@ class Key(BaseModel):
     right: tuple[Side, ...]
     photo_ids: tuple[str, ...]
 
+    @property
+    def answers_file(self) -> str:
+        """What the sheet calls the file that it saves."""
+        return f"answers-{self.test}.json"
+
 
 @dataclass(frozen=True)
 class Triplet:

@@ -11,6 +11,8 @@ EACH = 10
 """Photos of one folder at most, so that a sample shows several people."""
 HOW_DRAWN = f"folder by folder, at most {EACH} of each, so that it shows several people with several photos"
 """For help and form."""
+PEOPLE_NEEDED = "at least 4 people with two photos each"
+"""So that attackers can learn from two and attack two."""
 
 
 def check_size(photos: int) -> None:
