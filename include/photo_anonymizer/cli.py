@@ -95,7 +95,8 @@ def _parser() -> argparse.ArgumentParser:
     by_hand.add_argument(
         "--another-photo",
         action="store_true",
-        help="show another photo of the person: each folder of the source holds the photos of one",
+        help="show another photo of the person: each folder of the source holds the photos of one; photos that show "
+        "several faces are left out",
     )
     by_hand.add_argument("--result", type=Path, metavar="ANSWERS.json", help="score what the sheet saved")
     by_hand.set_defaults(command=_hand_test)
