@@ -132,7 +132,8 @@ def _param(name: str, field: FieldInfo, section: str | None) -> Param:
     default = "" if field.is_required() else field.default
     if section:
         schema["section"] = section
-    return Param(default, title=name.replace("_", " ").capitalize(), description=field.description, **schema)
+    title = field.title or name.replace("_", " ").capitalize()
+    return Param(default, title=title, description=field.description, **schema)
 
 
 def _connection_param() -> Param:
