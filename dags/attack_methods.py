@@ -8,9 +8,13 @@ and attack the other (A2 parrot, A3 restoration by learning, A4 linkage; `docs/t
 What they find, without any id, is kept in `vault/<dataset>/attacks.json`. The gate of the next run of `anonymize_photos`
 expects it to be within bounds for the same method and settings (`reid.heavy`).
 
-**Trigger it** with the values of the run that it is for: source, out, dataset, method, and the method's own settings.
-`sample` is how many photos are drawn. People are the sub-folders of the source where the photos agree with them, else a
-recogniser groups the originals; at least four people with two photos each are needed.
+**Trigger it** with the values of the run that it is for: source, out, dataset, method, and the method's own settings. The form
+has only what matters here; a run's other parameters may be pasted with them. The source is a **folder on the worker's machine**:
+of an archive, a list or a URL copy some photos into one.
+
+`sample` is how many photos are drawn, folder by folder, at most ten of each. People are the sub-folders of the source where the
+photos agree with them, else a recogniser groups the originals; at least four people with two photos each are needed. Where the
+task says that there are fewer, take a larger sample.
 
 | task | what happens | when it fails |
 |---|---|---|
@@ -24,11 +28,11 @@ from __future__ import annotations
 import os
 from datetime import timedelta
 
-from airflow.sdk import DAG, Param
+from airflow.sdk import DAG
 
 from photo_anonymizer_airflow.callbacks import explain_failure
-from photo_anonymizer_airflow.operators.attack_method import SAMPLE, AttackMethodOperator
-from photo_anonymizer_airflow.params import dag_params
+from photo_anonymizer_airflow.operators.attack_method import AttackMethodOperator
+from photo_anonymizer_airflow.params import sample_params
 
 # A deployment's own settings; source and out are those of the main DAG.
 SCHEDULE = os.environ.get("PHOTO_ANONYMIZER_ATTACK_SCHEDULE", "none").replace("none", "") or None
@@ -50,10 +54,7 @@ with DAG(
     schedule=SCHEDULE,
     catchup=False,
     max_active_runs=1,
-    params={
-        SAMPLE: Param(120, type="integer", minimum=8, maximum=5000, title="Sample", description="Photos to attack."),
-        **dag_params(DEFAULTS),
-    },
+    params=sample_params(DEFAULTS),
     tags=["photos", "privacy"],
     default_args={
         "owner": "photo-anonymizer",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import shlex
 import sys
 import uuid
 from collections.abc import Callable, Sequence
@@ -12,9 +13,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from photo_anonymizer import __version__, claim, review, weights
-from photo_anonymizer.commandline import add_run_arguments, run_config
+from photo_anonymizer.commandline import LOCAL_FOLDER, add_run_arguments, run_config
 from photo_anonymizer.config import RunConfig, load_config
 from photo_anonymizer.errors import ConfigError, GateRefusedError, PhotoAnonymizerError, SourceError
+from photo_anonymizer.heavy.sample_size import FEWEST, HOW_DRAWN, MOST, PEOPLE_NEEDED, SAMPLE
 from photo_anonymizer.vault import Vault
 
 EXIT_DONE, EXIT_FAILED, EXIT_USAGE, EXIT_REFUSED = 0, 1, 2, 3
@@ -66,14 +68,14 @@ def _parser() -> argparse.ArgumentParser:
     models.set_defaults(command=_models)
 
     tuned = commands.add_parser("tune", help="the weakest setting of a method that passes the attack on a sample")
-    add_run_arguments(tuned)
-    tuned.add_argument("--sample", type=int, default=60, metavar="N", help="photos to try on (default: 60)")
+    add_run_arguments(tuned, LOCAL_FOLDER)
+    _sample_argument(tuned, 60)
     tuned.add_argument("--write", type=Path, default=Path("tuned.yaml"), metavar="FILE", help="default: tuned.yaml")
     tuned.set_defaults(command=_tune)
 
     heavy = commands.add_parser("attack", help="attacks that learn, on a sample; the next run's gate judges the result")
-    add_run_arguments(heavy)
-    heavy.add_argument("--sample", type=int, default=120, metavar="N", help="photos to attack (default: 120)")
+    add_run_arguments(heavy, f"{LOCAL_FOLDER}; {PEOPLE_NEEDED}")
+    _sample_argument(heavy, SAMPLE)
     heavy.set_defaults(command=_attack)
 
     queue = commands.add_parser("review", help="doubtful faces that wait, or a decision about one")
@@ -93,7 +95,8 @@ def _parser() -> argparse.ArgumentParser:
     by_hand.add_argument(
         "--another-photo",
         action="store_true",
-        help="show another photo of the person: each folder of the source holds the photos of one",
+        help="show another photo of the person: each folder of the source holds the photos of one; photos that show "
+        "several faces are left out",
     )
     by_hand.add_argument("--result", type=Path, metavar="ANSWERS.json", help="score what the sheet saved")
     by_hand.set_defaults(command=_hand_test)
@@ -113,9 +116,19 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _sample_argument(parser: argparse.ArgumentParser, default: int) -> None:
+    parser.add_argument(
+        "--sample",
+        type=int,
+        default=default,
+        metavar="N",
+        help=f"photos to draw, {FEWEST} to {MOST} (default: {default}): {HOW_DRAWN}",
+    )
+
+
 def _dataset_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--out", default="out", help="folder that holds vault/ (default: ./out)")
-    parser.add_argument("--dataset", default="photos", help="name of the collection (default: photos)")
+    parser.add_argument("--out", metavar="FOLDER", default="out", help="folder that holds vault/ (default: ./out)")
+    parser.add_argument("--dataset", metavar="NAME", default="photos", help="name of the collection (default: photos)")
 
 
 def _run(arguments: argparse.Namespace) -> int:
@@ -145,20 +158,19 @@ def _verify(arguments: argparse.Namespace) -> int:
 
 
 def _tune(arguments: argparse.Namespace) -> int:
-    from photo_anonymizer.tune import tune, weakest, written
+    from photo_anonymizer.tune import in_words, tune, weakest, written
 
-    config = run_config(arguments)
+    config = run_config(arguments, samples=False)
     method = config.chosen_method
+    print(method if config.method == method else f"{method} (auto, purpose {config.purpose})")
     tried = tune(config, method, arguments.sample)
     for one in tried:
         setting = ", ".join(f"{field}={value}" for field, value in one.setting.items())
-        linked, rank1 = one.attack.linked, one.attack.rank1
-        print(
-            f"{'passes' if one.passed else 'fails ':8}{setting:28}{linked.hits} of {linked.n} faces linked, "
-            f"rank-1 {100 * (rank1.rate or 0):.1f} % at chance {100 * (rank1.chance or 0):.1f} %"
-        )
+        print(f"{'passes' if one.passed else 'fails':8}{setting:28}{in_words(one.attacks)}")
+        for refusal in one.refusals:
+            print(f"{'':8}{refusal}")
     if (found := weakest(tried)) is None:
-        print("no setting passes; use the mask, or another method")
+        print("no setting passes (a run would change the linked faces again); use the mask, or another method")
         return EXIT_REFUSED
     arguments.write.write_text(written(found, method), encoding="utf-8")
     print(f"written: {arguments.write}")
@@ -169,21 +181,16 @@ def _attack(arguments: argparse.Namespace) -> int:
     from photo_anonymizer.gate.aggregates import HeavyLook
     from photo_anonymizer.heavy.attack import attack_method
     from photo_anonymizer.heavy.result import keep
+    from photo_anonymizer.heavy.told import lines
 
-    config = run_config(arguments)
+    config = run_config(arguments, samples=False)
     result = attack_method(config, arguments.sample)
-    print(f"{result.method}: {result.photos} photos of {result.people} people ({result.identities})")
-    for one in result.attacks:
-        over = f"{100 * one.over_floor.middle:+.1f} points" if one.over_floor else "proves nothing"
-        print(
-            f"{one.attack:34}{one.recogniser:14}{100 * (one.found.rate or 0):5.1f} % of {one.found.n}, behind a mask "
-            f"{100 * (one.floor.rate or 0):5.1f} %, chance {100 * (one.found.chance or 0):5.1f} %, {over}"
-        )
+    print("\n".join(lines(result, config.reid)))
     vault = Vault.of(config)
     print(f"written: {keep(result, vault)}")
     look, most = HeavyLook.of(config, vault), config.reid.max_rank1_excess
     if look.excess is not None and look.excess > most:
-        print(f"too much: {look.furthest} gets more than {100 * most:g} points above a mask; the gate will refuse")
+        print(f"too much: {look.furthest} gets furthest; the gate will refuse")
         return EXIT_REFUSED
     return EXIT_DONE
 
@@ -249,10 +256,12 @@ def _hand_test(arguments: argparse.Namespace) -> int:
         print(score(Vault.of(config), arguments.result).in_words)
         print("kept in the vault, and said in the next version's report; the sheet is deleted")
         return EXIT_DONE
-    from photo_anonymizer.hand_test.sheet import write_sheet
+    from photo_anonymizer.hand_test.sheet import answers_file, write_sheet
 
     print(f"sheet: {write_sheet(config, arguments.triplets, arguments.another_photo)}")
-    print("it shows clear faces: keep it to yourself; answer it, save, and score: photo-anonymizer hand-test --result")
+    where = shlex.join(["--out", arguments.out, "--dataset", arguments.dataset])
+    print("it shows clear faces: keep it to yourself. Answer it, save, and score what your browser saved:")
+    print(f"  photo-anonymizer hand-test {where} --result {answers_file(config)}")
     return EXIT_DONE
 
 

@@ -14,11 +14,16 @@ from photo_anonymizer.samples import sample_photos
 from photo_anonymizer.sources import is_local
 
 PHOTOS = "folder, archive (.zip, .tar), list of URLs (.csv, .parquet) or an fsspec URL; without it, sample photos"
+LOCAL_FOLDER = "folder on this machine; where photos are sorted, with a sub-folder for each person"
+"""What samples are drawn from."""
 
 
-def add_run_arguments(parser: argparse.ArgumentParser) -> None:
-    """PHOTOS and the options of a run."""
-    parser.add_argument("photos", nargs="?", metavar="PHOTOS", help=PHOTOS)
+def add_run_arguments(parser: argparse.ArgumentParser, photos: str = PHOTOS) -> None:
+    """PHOTOS and the options of a run.
+
+    :param photos: what PHOTOS may be.
+    """
+    parser.add_argument("photos", nargs="?", metavar="PHOTOS", help=photos)
     parser.add_argument("--out", metavar="FOLDER", help="holds workspace/, vault/ and releases/ (default: ./out)")
     parser.add_argument("--dataset", metavar="NAME", help="name of the collection (default: photos)")
     parser.add_argument("--method", metavar="METHOD", help=f"auto, {', '.join(get_args(MethodName))} (default: auto)")
@@ -32,9 +37,10 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def run_config(arguments: argparse.Namespace) -> RunConfig:
+def run_config(arguments: argparse.Namespace, *, samples: bool = True) -> RunConfig:
     """The validated configuration that the arguments ask for: file, then options, then ``--set``.
 
+    :param samples: may the sample photos stand in for a source that is not named?
     :raises ConfigError: anything that is not usable, naming the field.
     """
     from_file = read_config_file(arguments.config) if arguments.config else {}
@@ -47,6 +53,8 @@ def run_config(arguments: argparse.Namespace) -> RunConfig:
         values["source"] = arguments.photos
     chosen = load_config({"source": "samples", **values})
     if "source" not in values:
+        if not samples:
+            raise ConfigError("name a folder with photos; the sample photos show one person, which is too few")
         folder = Path(chosen.out).absolute() / "workspace" / "sample photos"  # no dataset can have this name
         return chosen.model_copy(update={"source": str(sample_photos(folder)), "out": _absolute(chosen.out)})
     source = _absolute(chosen.source) if is_local(chosen.source) and "://" not in chosen.source else chosen.source

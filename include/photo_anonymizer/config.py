@@ -410,12 +410,17 @@ class ReidConfig(_Section):
     )
     heavy: Literal["off", "if_known", "required"] = Field(
         "if_known",
+        title="Attacks that learn (heavy)",
         description="Attacks that learn (photo-anonymizer attack, or the DAG attack_methods): if_known: what they "
         "found on this method with these settings must be within bounds; required: and there must be such a result; "
         "off: it does not matter.",
     )
     heavy_max_age_days: int = Field(
-        90, ge=1, le=3650, description="How old that result may be where it is required (days)."
+        90,
+        ge=1,
+        le=3650,
+        title="Attacks that learn: max age days",
+        description="How old their result may be where it is required (days).",
     )
     claim: Literal["observed", "proven"] = Field(
         "observed",
@@ -426,8 +431,9 @@ class ReidConfig(_Section):
         0.0,
         ge=0,
         le=1,
-        description="Share of published faces that may be linked to their own original. Photos with a linked face are "
-        "held before the gate, so that more than 0 means a defect.",
+        description="Share of published faces that may be linked to their own original, or to another photo of the "
+        "person, by any of the attacks above. Photos with a linked face are held before the gate, so that more than 0 "
+        "means a defect.",
     )
     min_control_rate: float = Field(
         0.8,
@@ -440,7 +446,8 @@ class ReidConfig(_Section):
         0.05,
         ge=0,
         le=1,
-        description="How far the lower end of rank-1's 95 % interval may lie above chance.",
+        description="How far the lower end of rank-1's 95 % interval may lie above chance, for every attack; for "
+        "attacks that learn, above what they find behind a solid mask too.",
     )
     max_resemblance_excess: float = Field(
         0.1,

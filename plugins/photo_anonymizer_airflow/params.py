@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from photo_anonymizer.config import RunConfig, unflatten
+from photo_anonymizer.config import MethodName, RunConfig, unflatten
 from photo_anonymizer.errors import ConfigError
+from photo_anonymizer.heavy.sample_size import FEWEST, HOW_DRAWN, MOST, PEOPLE_NEEDED
+from photo_anonymizer.heavy.sample_size import SAMPLE as SAMPLE_PHOTOS
 
 if TYPE_CHECKING:
     from airflow.sdk import Param
@@ -19,6 +21,18 @@ MAIN_SECTION = None
 """Parameters without a section stand in the form's first part, the only one that is open from the start."""
 CONNECTION = "connection"
 """The one parameter that is no field of the configuration: a release and its records know nothing of credentials."""
+SAMPLE = "sample"
+"""The parameter of the DAG that attacks a sample which is no field either."""
+SAMPLED = (
+    *("source", "out", "dataset", "method", "purpose", "detection", "region"),
+    *get_args(MethodName),
+    *(f"reid__{name}" for name in ("recognisers", "user_recognisers", "identities", "claim", "max_rank1_excess")),
+)
+"""Sections and fields that decide how a sample is drawn, changed and judged."""
+_SAMPLED_SOURCE = (
+    "Folder on the worker's machine; where photos are sorted, with a sub-folder for each person. "
+    f"{PEOPLE_NEEDED.capitalize()}. Archives, lists and URLs cannot be sampled: copy some photos."
+)
 _SEPARATOR = "__"
 _SCALARS = {str: "string", bool: "boolean", int: "integer", float: "number"}
 _BOUNDS = {
@@ -45,6 +59,30 @@ def dag_params(defaults: Mapping[str, Any]) -> dict[str, Param]:
     for name, value in defaults.items():
         params[name].value = value
     return params
+
+
+def sample_params(defaults: Mapping[str, Any]) -> dict[str, Param]:
+    """The form of the DAG that attacks a sample: the source, how many photos of it, and the fields that matter to it.
+
+    A run's other fields may be given all the same, as when its parameters are pasted; they change nothing.
+
+    :param defaults: as for :func:`dag_params`.
+    """
+    from airflow.sdk import Param
+
+    every = dag_params(defaults)
+    source = every.pop("source")
+    source.description = _SAMPLED_SOURCE
+    sample = Param(
+        SAMPLE_PHOTOS,
+        type="integer",
+        minimum=FEWEST,
+        maximum=MOST,
+        title="Sample",
+        description=f"Photos to draw: {HOW_DRAWN}.",
+    )
+    wanted = {name: item for name, item in every.items() if {name, name.partition(_SEPARATOR)[0]} & set(SAMPLED)}
+    return {"source": source, SAMPLE: sample, **wanted}
 
 
 def config_values(params: Mapping[str, Any]) -> dict[str, Any]:
@@ -94,7 +132,8 @@ def _param(name: str, field: FieldInfo, section: str | None) -> Param:
     default = "" if field.is_required() else field.default
     if section:
         schema["section"] = section
-    return Param(default, title=name.replace("_", " ").capitalize(), description=field.description, **schema)
+    title = field.title or name.replace("_", " ").capitalize()
+    return Param(default, title=title, description=field.description, **schema)
 
 
 def _connection_param() -> Param:

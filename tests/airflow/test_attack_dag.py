@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from airflow.dag_processing.dagbag import DagBag
@@ -12,14 +12,14 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from dag_run import python
 from heavycases import result_of
-from photo_anonymizer.config import load_config
+from photo_anonymizer.config import MethodName, load_config
 from photo_anonymizer.errors import ConfigError
 from photo_anonymizer.heavy import attack as heavy
-from photo_anonymizer.heavy.result import known
+from photo_anonymizer.heavy.result import known, settings_digest
 from photo_anonymizer.vault import Vault
 from photo_anonymizer_airflow.environment import POOLS, ROOT
-from photo_anonymizer_airflow.operators.attack_method import SAMPLE, AttackMethodOperator
-from photo_anonymizer_airflow.params import param_values
+from photo_anonymizer_airflow.operators.attack_method import AttackMethodOperator
+from photo_anonymizer_airflow.params import CONNECTION, SAMPLE, config_values, param_values
 
 HEAVY = ("cv2", "onnxruntime", "pandas", "great_expectations", "tensorflow", "pyarrow", "numpy")
 PARSE = f"import sys; sys.path.insert(0, {str(ROOT / 'dags')!r}); import attack_methods; dag = attack_methods.dag\n"
@@ -48,8 +48,26 @@ def test_it_is_operated_like_the_other_dag(attack_dag: Any, dag: Any) -> None:
     assert attack_dag.tags == dag.tags
 
 
-def test_its_form_is_that_of_a_run_and_the_sample(attack_dag: Any, dag: Any) -> None:
-    assert set(attack_dag.params) == {*dag.params, SAMPLE}
+def test_its_form_begins_with_the_source_and_the_sample(attack_dag: Any) -> None:
+    assert list(attack_dag.params)[:4] == ["source", SAMPLE, "out", "dataset"]
+    assert attack_dag.params.get_param("source").description.startswith("Folder on the worker's machine")
+    assert attack_dag.params.get_param(SAMPLE).schema["minimum"] == 8
+    assert "at most 10 of each" in attack_dag.params.get_param(SAMPLE).description
+
+
+def test_its_form_has_what_decides_the_result_and_nothing_else(attack_dag: Any, dag: Any) -> None:
+    assert set(attack_dag.params) - {SAMPLE} < set(dag.params)
+    sections = {name.partition("__")[0] for name in attack_dag.params if "__" in name}
+    assert sections == {"detection", "region", *get_args(MethodName), "reid"}
+    assert CONNECTION not in attack_dag.params  # nothing but a folder can be sampled
+
+
+def test_what_its_form_says_is_attacked_and_a_run_s_other_values_may_stand_beside_it(attack_dag: Any) -> None:
+    """The digest by which a run's gate finds the result is that of the run's own configuration."""
+    values = {name: item for name, item in attack_dag.params.dump().items() if name != SAMPLE} | {"source": "/photos"}
+    shown = load_config(config_values(values))
+    pasted = load_config(config_values({**param_values(shown), **values, "release__keep_workspace": True}))
+    assert settings_digest(pasted, "mask") == settings_digest(shown, "mask")
 
 
 def test_the_schedule_comes_from_the_environment_and_needs_photos() -> None:

@@ -100,6 +100,12 @@ def test_the_order_of_escalation_can_be_typed_in() -> None:
     assert PARAMS["reid__ladder"].resolve() == "auto"
 
 
+def test_a_field_whose_name_says_little_has_a_title_of_its_own() -> None:
+    assert schema_of("reid__heavy")["title"] == "Attacks that learn (heavy)"
+    assert schema_of("reid__max_linked_rate")["title"] == "Max linked rate"
+    assert "by any of the attacks" in str(PARAMS["reid__max_linked_rate"].description)
+
+
 def test_a_switch_is_a_switch() -> None:
     assert schema_of("reid__require_faces")["type"] == "boolean"
 

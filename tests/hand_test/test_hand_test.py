@@ -15,7 +15,7 @@ from crowd import crowd
 from photo_anonymizer.cli import EXIT_DONE, EXIT_USAGE, main
 from photo_anonymizer.config import RunConfig
 from photo_anonymizer.errors import ConfigError, SourceError
-from photo_anonymizer.hand_test.draw import Key, cut_out, draw
+from photo_anonymizer.hand_test.draw import Candidate, Key, _strangers, cut_out, cut_out_changed, draw
 from photo_anonymizer.hand_test.originals import Originals
 from photo_anonymizer.hand_test.result import results, score, scored
 from photo_anonymizer.hand_test.sheet import write_sheet
@@ -71,8 +71,42 @@ def test_only_the_face_is_shown() -> None:
     assert shown[0, 0].tolist() == shown[287, 287].tolist() == shown[144, 0].tolist() == [128, 128, 128]
 
 
+def test_of_a_published_face_only_what_was_changed_is_shown() -> None:
+    clear = np.full((300, 300, 3), 200, np.uint8)
+    published = clear.copy()
+    published[100:200, 100:200] = 40
+    published[140:160, 140:160] = 200  # as before, and enclosed by what was changed
+    box = Box(x0=0, y0=0, x1=300, y1=300)
+    shown = cut_out_changed(published, clear, box)
+    assert shown[110, 110].tolist() == [40, 40, 40]
+    assert shown[144, 144].tolist() == [200, 200, 200]
+    assert shown[40, 144].tolist() == [128, 128, 128]  # in the oval, and as it was
+    assert cut_out(published, box)[40, 144].tolist() == [200, 200, 200]
+
+
+def test_a_face_that_was_hardly_changed_is_shown_as_a_whole() -> None:
+    clear = np.full((300, 300, 3), 200, np.uint8)
+    published = clear.copy()
+    published[145:155, 145:155] = 40
+    box = Box(x0=0, y0=0, x1=300, y1=300)
+    assert cut_out_changed(published, clear, box).tolist() == cut_out(published, box).tolist()
+
+
+@pytest.mark.parametrize(("tone_deg", "asked"), [(40.0, True), (24.0, True), (14.0, False), (-20.0, False)])
+def test_nobody_of_another_skin_tone_stands_beside_a_face(tone_deg: float, asked: bool) -> None:
+    def somebody(name: str, tone_deg: float) -> Candidate:
+        grey = np.zeros((8, 8, 3), np.uint8)
+        return Candidate(name, name, "mask", grey, grey, grey, tone_deg, 100.0)
+
+    rows = np.array([[0.0], [1.0]])
+    pair = [somebody("one", 40.0), somebody("two", tone_deg)]
+    assert bool(_strangers(pair, 0, rows, threshold=0.6)) is asked
+
+
 def test_folders_that_hold_one_photo_each_cannot_show_another_one(published: RunConfig) -> None:
-    with pytest.raises(ConfigError, match="only 0 faces of 48 px and more in folders of two photos and more"):
+    with pytest.raises(
+        ConfigError, match="only 0 faces of 48 px and more that are alone on their photo, with another such"
+    ):
         draw(published, 20, another_photo=True)
 
 
@@ -223,7 +257,11 @@ def test_the_command_writes_a_sheet_and_scores_it(
 ) -> None:
     where = ["--out", published.out, "--dataset", published.dataset]
     assert main(["hand-test", *where, "--triplets", "12"]) == EXIT_DONE
-    assert str(Vault.of(published).hand_test_sheet_path) in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert str(Vault.of(published).hand_test_sheet_path) in said
+    file = key_of(published).answers_file
+    assert f"photo-anonymizer hand-test --out {published.out} --dataset crowd --result {file}" in said
+    assert f'"{file}"' in Vault.of(published).hand_test_sheet_path.read_text(encoding="utf-8")
     given = answers(published, tmp_path / "answers.json")
     assert main(["hand-test", *where, "--result", str(given)]) == EXIT_DONE
     assert "12 of 12 right" in capsys.readouterr().out

@@ -15,7 +15,7 @@ import bagit
 import numpy as np
 import pytest
 
-from photo_anonymizer.errors import GateRefusedError, PhotoAnonymizerError, ReleaseError
+from photo_anonymizer.errors import ConfigError, GateRefusedError, PhotoAnonymizerError, ReleaseError
 from photo_anonymizer.gate.stage import RESULT as VERDICT
 from photo_anonymizer.gate.stage import STAGE as GATE
 from photo_anonymizer.gate.stage import pass_gate
@@ -288,6 +288,15 @@ class TestVerify:
     def test_a_folder_that_is_no_release_is_named(self, release: Path) -> None:
         with pytest.raises(ReleaseError, match="is not a release"):
             verify(release.parent)
+
+    def test_a_vault_that_is_none_or_of_another_dataset_is_not_called_a_changed_log(
+        self, release: Path, tmp_path: Path
+    ) -> None:
+        with pytest.raises(ConfigError, match="no such vault"):
+            verify(release, Vault(tmp_path / "nonexistent"))
+        (tmp_path / "vault").mkdir()
+        with pytest.raises(ConfigError, match="knows no version v0001"):
+            verify(release, Vault(tmp_path / "vault"))
 
     def test_a_changed_picture_is_noticed(self, release: Path) -> None:
         data = self.writable(release)

@@ -37,7 +37,15 @@ SMALLEST_FACE_PX = 48
 """Height of a face; a person sees little in smaller ones, whatever was done to them."""
 SIDE_PX = 288
 SHOWN = 1.05
-"""Side of what is shown in sides of the detected box: inside of what was changed, so that no background helps."""
+"""Side of what is shown in sides of the detected box."""
+CHANGED = 8
+"""Least difference, 0 to 255, of a pixel that was changed: encoding a photo anew makes less."""
+_FEWEST_CHANGED = 0.2
+"""Share of the oval that was changed from which what lies beyond is hidden. Where less was changed all is shown, as a
+reader of the release sees it."""
+_EDGE_PX = 5
+FARTHEST_TONE_DEG = 25.0
+"""Typology angle by which the two originals may differ: a brown and a pale skin lie further apart."""
 SURE = 0.9
 """Probability from which a face is asked about: of places that may be none nobody can say who it is."""
 _USED = 0.3
@@ -66,6 +74,11 @@ class Key(BaseModel):
     another_photo: bool
     right: tuple[Side, ...]
     photo_ids: tuple[str, ...]
+
+    @property
+    def answers_file(self) -> str:
+        """What the sheet calls the file that it saves."""
+        return f"answers-{self.test}.json"
 
 
 @dataclass(frozen=True)
@@ -120,7 +133,11 @@ def draw(config: RunConfig, triplets: int, another_photo: bool) -> tuple[Key, li
     recogniser = load_recogniser(config.reid.recogniser_names[0], threads_each(1))
     chosen = list(_chosen(candidates, triplets, rng, recogniser, another_photo))
     if len(chosen) < FEWEST:
-        what = "in folders of two photos and more" if another_photo else "of different people"
+        what = (
+            "that are alone on their photo, with another such photo in the same folder,"
+            if another_photo
+            else "with somebody else of a similar skin tone"
+        )
         raise ConfigError(
             f"only {len(chosen)} faces of {SMALLEST_FACE_PX} px and more {what} can be asked about, and fewer than "
             f"{FEWEST} show nothing; test a larger collection"
@@ -229,7 +246,7 @@ def _candidate(
         photo_id=row["photo_id"],
         person=person,
         method=row["method"],
-        published=cut_out(published, shown),
+        published=cut_out_changed(published, clear, shown),
         original=cut_out(clear, shown),
         chip=chip_of(clear, face, recogniser),
         tone_deg=face_angle_deg(clear, face.landmarks),
@@ -243,16 +260,51 @@ def cut_out(rgb: Pixels, box: Box) -> Pixels:
     :param rgb: uint8 (H, W, 3).
     :param box: within the picture.
     """
+    return _on_grey(_enlarged(rgb, box), _oval())
+
+
+def cut_out_changed(published: Pixels, clear: Pixels, box: Box) -> Pixels:
+    """The same of a published face, without what was left as it was: a hairline would tell who it is, and the test is
+    about the method.
+
+    :param clear: the original, of the same size.
+    """
+    picture = _enlarged(published, box)
+    return _on_grey(picture, _changed(picture, _enlarged(clear, box)))
+
+
+def _enlarged(rgb: Pixels, box: Box) -> NDArray[np.float32]:
     place = box.cover((rgb.shape[1], rgb.shape[0]))
     if place is None:
         raise ValueError("the box lies outside the picture")
     kind = cv2.INTER_AREA if place.width > SIDE_PX else cv2.INTER_CUBIC
-    picture = cv2.resize(rgb[place.slices], (SIDE_PX, SIDE_PX), interpolation=kind).astype(np.float32)
+    return np.asarray(cv2.resize(rgb[place.slices], (SIDE_PX, SIDE_PX), interpolation=kind), np.float32)
+
+
+def _oval() -> NDArray[np.float32]:
+    """1 in the face, 0 around it: float32 (288, 288)."""
     inside = np.zeros((SIDE_PX, SIDE_PX), np.float32)
     centre = (SIDE_PX // 2, SIDE_PX // 2)
     cv2.ellipse(inside, centre, (round(0.35 * SIDE_PX), round(0.47 * SIDE_PX)), 0, 0, 360, 1.0, -1, cv2.LINE_AA)
-    inside = cv2.GaussianBlur(inside, (0, 0), 2)[..., np.newaxis]
-    made: Pixels = np.rint(picture * inside + _GREY * (1 - inside)).astype(np.uint8)
+    return inside
+
+
+def _changed(after: NDArray[np.float32], before: NDArray[np.float32]) -> NDArray[np.float32]:
+    """1 in the part of the oval that was changed, with what lies enclosed by it: float32 (288, 288)."""
+    oval = _oval()
+    differs = cv2.GaussianBlur(np.abs(after - before).max(axis=2), (0, 0), 2) > CHANGED
+    parts, _ = cv2.findContours((differs & (oval > 0)).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    whole = np.zeros_like(oval)
+    if parts:
+        cv2.fillConvexPoly(whole, cv2.convexHull(max(parts, key=cv2.contourArea)), 1.0)
+    if whole.sum() < _FEWEST_CHANGED * oval.sum():
+        return oval
+    return np.minimum(oval, np.asarray(cv2.erode(whole, np.ones((_EDGE_PX, _EDGE_PX), np.uint8)), np.float32))
+
+
+def _on_grey(picture: NDArray[np.float32], inside: NDArray[np.float32]) -> Pixels:
+    soft = cv2.GaussianBlur(inside, (0, 0), 2)[..., np.newaxis]
+    made: Pixels = np.clip(np.rint(picture * soft + _GREY * (1 - soft)), 0, 255).astype(np.uint8)
     return made
 
 
@@ -285,7 +337,8 @@ def _other_photos(candidates: Sequence[Candidate], face: Candidate) -> list[int]
 def _strangers(
     candidates: Sequence[Candidate], right: int, rows: NDArray[np.float64], threshold: float
 ) -> dict[int, float]:
-    """Candidates whom the recogniser does not take for the right one → how unlike they are at first sight."""
+    """Candidates with a similar skin tone whom the recogniser does not take for the right one → how unlike they are at
+    first sight."""
     if right == _NOBODY:
         return {}
     one = candidates[right]
@@ -293,5 +346,8 @@ def _strangers(
     return {
         at: float(np.abs(other.look - one.look).sum())
         for at, other in enumerate(candidates)
-        if other.person != one.person and other.photo_id != one.photo_id and apart[at] > threshold
+        if other.person != one.person
+        and other.photo_id != one.photo_id
+        and apart[at] > threshold
+        and not abs(other.tone_deg - one.tone_deg) > FARTHEST_TONE_DEG  # an unknown tone is no reason
     }

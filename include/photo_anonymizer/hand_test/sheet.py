@@ -13,7 +13,7 @@ import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from photo_anonymizer.config import RunConfig
-from photo_anonymizer.files import write_bytes
+from photo_anonymizer.files import read_json, write_bytes
 from photo_anonymizer.hand_test.draw import Key, Triplet, draw
 from photo_anonymizer.model.pixels import Pixels
 from photo_anonymizer.vault import Vault
@@ -36,10 +36,17 @@ def write_sheet(config: RunConfig, triplets: int, another_photo: bool) -> Path:
     return vault.hand_test_sheet_path
 
 
+def answers_file(config: RunConfig) -> str:
+    """What the browser will call the answers to the sheet that lies in the vault."""
+    return Key.model_validate(read_json(Vault.of(config).hand_test_key_path)).answers_file
+
+
 def render(dataset: str, key: Key, asked: Sequence[Triplet]) -> str:
     """The page as HTML."""
     environment = _environment()
-    script = environment.get_template("sheet.js.j2").render(test=key.test, count=len(asked), dataset=dataset)
+    script = environment.get_template("sheet.js.j2").render(
+        test=key.test, answers_file=key.answers_file, count=len(asked), dataset=dataset
+    )
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     page: str = environment.get_template("sheet.html.j2").render(
         dataset=dataset,

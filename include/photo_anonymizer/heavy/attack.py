@@ -7,22 +7,18 @@ halves; each is attacked by somebody who learned from the other.
 
 from __future__ import annotations
 
-import random
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
 import numpy as np
 
 from photo_anonymizer.config import RunConfig
-from photo_anonymizer.consent import read_photo
-from photo_anonymizer.detection.stage import faces_of
-from photo_anonymizer.errors import ConfigError, PhotoError
+from photo_anonymizer.errors import ConfigError
 from photo_anonymizer.heavy.figure import FLOOR, Figure, over_floor
 from photo_anonymizer.heavy.publishing import Photo, probes_of
 from photo_anonymizer.heavy.result import HeavyAttack, HeavyResult, OverFloor, now, settings_digest
+from photo_anonymizer.heavy.sample_size import SAMPLE
+from photo_anonymizer.heavy.sampling import SEED, SMALLEST_FACE_PX, sampled
 from photo_anonymizer.heavy.seeing import Remembering
-from photo_anonymizer.model.face import Face
 from photo_anonymizer.reid.attacks.linkage import Linkage
 from photo_anonymizer.reid.attacks.parrot import Parrot
 from photo_anonymizer.reid.attacks.protocol import Attack, AttackResult, Labels, Probes, Setting
@@ -34,15 +30,8 @@ from photo_anonymizer.reid.recognisers.protocol import Recogniser
 from photo_anonymizer.reid.stage import FacePairs, chip_of, recognisers_of
 from photo_anonymizer.threads import threads_each
 
-SAMPLE = 120
-"""Photos, unless somebody says otherwise."""
-EACH = 10
-"""Photos of one folder at most, so that a sample shows several people."""
-SMALLEST_FACE_PX = 24
-"""Lower faces tell a recogniser nothing, and would make every method look good."""
 DRAWS = 3
 """How often the attacker anonymizes every photo with chance of his own."""
-SEED = 0
 
 
 def attack_method(config: RunConfig, photos: int = SAMPLE) -> HeavyResult:
@@ -50,10 +39,14 @@ def attack_method(config: RunConfig, photos: int = SAMPLE) -> HeavyResult:
 
     :param photos: how many are drawn, always the same ones from the same folder.
     :raises ConfigError: the source is no folder of photos, or shows too few people with several photos.
+    :raises SourceError: it does not exist.
     """
-    sample = list(sampled(config, photos))
+    sample = [photo for photo in sampled(config, photos) if photo.largest.box.height >= SMALLEST_FACE_PX]
     if not sample:
-        raise ConfigError("the sample shows no face; take a larger --sample or another folder")
+        raise ConfigError(
+            f"none of the {photos} photos that were drawn shows a face of {SMALLEST_FACE_PX} px and more; "
+            "take a larger sample or another folder"
+        )
     recognisers = recognisers_of(config.reid, threads_each(1))
     who = people_of(sample, recognisers[0], config)
     people = people_labels(who, sample)
@@ -72,37 +65,6 @@ def attack_method(config: RunConfig, photos: int = SAMPLE) -> HeavyResult:
         identities=who.said_by,
         attacks=tuple(_told(one, behind) for one, behind in zip(attacked, floor, strict=True)),
     )
-
-
-def sampled(config: RunConfig, photos: int) -> Iterator[Photo]:
-    """Photos of the source that show a face; what cannot be read is passed over.
-
-    Folders are drawn, and at most :data:`EACH` photos of each: attackers who learn need several photos of a person, and
-    a sample of single photos from a large collection has few.
-
-    :raises ConfigError: the source is no folder on this machine.
-    """
-    folder = Path(config.source).expanduser()
-    if not folder.is_dir():
-        raise ConfigError("heavy attacks sample a local folder of photos; name one")
-    for path in _drawn(folder, photos):
-        try:
-            rgb = read_photo(path, config)
-        except (PhotoError, OSError):
-            continue
-        faces: tuple[Face, ...] = tuple(faces_of(rgb, config))
-        if any(face.box.height >= SMALLEST_FACE_PX for face in faces):
-            yield Photo(rgb, faces, str(path.parent.relative_to(folder)))
-
-
-def _drawn(folder: Path, photos: int) -> list[Path]:
-    chance = random.Random(SEED)
-    by_folder: dict[Path, list[Path]] = defaultdict(list)
-    for path in sorted(path for path in folder.rglob("*") if path.is_file() and not path.is_symlink()):
-        by_folder[path.parent].append(path)
-    most = EACH if len(by_folder) > 1 else photos
-    folders = chance.sample(list(by_folder.values()), len(by_folder))
-    return [path for paths in folders for path in chance.sample(paths, min(most, len(paths)))][:photos]
 
 
 def keys_of(sample: Sequence[Photo]) -> list[tuple[str, str]]:

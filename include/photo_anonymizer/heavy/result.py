@@ -32,6 +32,10 @@ class OverFloor(BaseModel):
     high: float
     """95 % interval: a bootstrap over people."""
 
+    def judged(self, claim: Literal["observed", "proven"]) -> float:
+        """The end of the interval that a gate with this claim looks at."""
+        return self.high if claim == "proven" else self.low
+
 
 class HeavyAttack(BaseModel):
     """One form of one attack with one recogniser's eyes."""

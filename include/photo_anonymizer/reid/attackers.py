@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from photo_anonymizer.imagefile import decode
+from photo_anonymizer.model.pixels import Pixels
 from photo_anonymizer.model.record import PhotoRecord
 from photo_anonymizer.reid.further import Outcome, other_photos, same_photo
 from photo_anonymizer.reid.groups import Key
@@ -98,8 +99,12 @@ class Attacker:
 
     def look_again(self, record: PhotoRecord, photo: bytes) -> None:
         """Embeds a photo's anonymized faces as they are in a new file's content."""
+        self.look_at(record, decode(photo))
+
+    def look_at(self, record: PhotoRecord, rgb: Pixels) -> None:
+        """Embeds a photo's anonymized faces as they are in a new picture, uint8 (H, W, 3); its original is known."""
         known = read_pairs(self.folder, [record])
-        seen = see(decode(photo), record.anonymized_faces, self.recogniser)
+        seen = see(rgb, record.anonymized_faces, self.recogniser)
         write_pairs(self.folder, record, known.original, known.mirrored, *seen.embedded(self.recogniser))
         if self.looks:
             again = seen.restored(self.recogniser, self.looks)

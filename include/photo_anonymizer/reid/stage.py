@@ -39,7 +39,8 @@ from photo_anonymizer.vault import Vault
 STAGE = "embed_faces"
 SKIN_TONE = "skin_tone"
 """Beside the recognisers' folders: no recogniser is called so."""
-_RESTORED = "+restored"
+RESTORED = "+restored"
+"""What follows a recogniser's name in that of its folder with restored faces."""
 
 # Where the five landmarks lie in a frontal face's box: used when a detector gives landmarks that cannot be aligned.
 _FRONTAL = ((0.30, 0.40), (0.70, 0.40), (0.50, 0.60), (0.35, 0.78), (0.65, 0.78))
@@ -84,8 +85,7 @@ def embed_faces(run: RunFolder, shard: str, previous: str) -> list[PhotoRecord]:
             before, after = decode((run.path / originals[record.photo_id]).read_bytes()), decode(rendered)
             write_skin_tones(tones, record, [face_angle_deg(before, face.landmarks) for face in faces])
             for recogniser in recognisers:
-                original = cut(before, faces, recogniser)
-                known = recogniser.embed(original), recogniser.embed(original[:, :, ::-1])
+                known = known_of(before, faces, recogniser)
                 seen = see(after, faces, recogniser)
                 write_pairs(folders[recogniser.name], record, *known, *seen.embedded(recogniser))
                 if looks:
@@ -99,6 +99,12 @@ def embed_faces(run: RunFolder, shard: str, previous: str) -> list[PhotoRecord]:
 def cut(rgb: Pixels, faces: Sequence[Face], recogniser: Recogniser) -> Pixels:
     """The given faces of a picture as the recogniser wants them: uint8 (n, side, side, 3)."""
     return np.stack([chip_of(rgb, face, recogniser) for face in faces])
+
+
+def known_of(rgb: Pixels, faces: Sequence[Face], recogniser: Recogniser) -> tuple[Embeddings, Embeddings]:
+    """Embeddings of the given faces of an original, and of the same seen in a mirror: float32 (n, D) each."""
+    original = cut(rgb, faces, recogniser)
+    return recogniser.embed(original), recogniser.embed(original[:, :, ::-1])
 
 
 @dataclass(frozen=True)
@@ -208,7 +214,7 @@ def embeddings_folder(run: RunFolder, name: str) -> SealedFolder:
 
 def restored_folder(run: RunFolder, recogniser: Recogniser) -> SealedFolder:
     """Where its embeddings of restored faces lie."""
-    return embeddings_folder(run, f"{recogniser.name}{_RESTORED}")
+    return embeddings_folder(run, f"{recogniser.name}{RESTORED}")
 
 
 def remove_embeddings(run: RunFolder) -> None:

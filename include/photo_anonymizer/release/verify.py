@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import bagit
 
-from photo_anonymizer.errors import ReleaseError
+from photo_anonymizer.errors import ConfigError, ReleaseError
 from photo_anonymizer.imagefile import sha256_of
 from photo_anonymizer.metadata.inspect import inspect
 from photo_anonymizer.published import PUBLISHED_NAME, manifest_sha256
@@ -21,10 +22,12 @@ def verify(release: Path, vault: Vault | None = None) -> dict[str, int]:
     :param release: ``releases/<dataset>/vNNNN``.
     :param vault: with it, the audit log's end is compared with the one noted at publication.
     :raises ReleaseError: the first thing that is not as it was published.
+    :raises ConfigError: the vault is none, or knows no such version; nothing is said about the release then.
     """
     data = release / "data"
     if not (release / "bagit.txt").is_file() or not data.is_dir():
         raise ReleaseError(f"{release} is not a release: give the folder vNNNN itself")
+    noted = _noted(vault, release.resolve().name) if vault is not None else None
     _check_bag(release)
     photos = tables.read(data / "photos.parquet")
     faces = tables.read(data / "faces.parquet")
@@ -35,13 +38,29 @@ def verify(release: Path, vault: Vault | None = None) -> dict[str, int]:
         _check_photo(data / row["file"], row["sha256"])
     entries = audit.read_chain(data / "audit.jsonl")
     _check_audit(data, entries, {row["photo_id"]: row["sha256"] for row in photos})
-    if vault is not None:
-        noted = vault.noted_releases().get(release.name, {})
-        if (noted.get("entries"), noted.get("sha256")) != (len(entries), audit.head_of(entries).sha256):
-            raise ReleaseError("the audit log does not end as the vault noted it when the release was published")
-        if noted.get("manifest_sha256") not in (None, manifest_sha256(release)):
-            raise ReleaseError("the bag's manifest is not the one that the vault noted when the release was published")
+    if noted is not None:
+        _check_noted(release, noted, entries)
     return {"photos": len(photos), "faces": len(faces), "audit entries": len(entries)}
+
+
+def _noted(vault: Vault, version: str) -> dict[str, Any]:
+    """What the vault noted when the version was published."""
+    if not vault.path.is_dir():
+        raise ConfigError("there is no such vault; give the folder vault/<dataset>")
+    noted = vault.noted_releases()
+    if version not in noted:
+        raise ConfigError(f"that vault knows no version {version}; give the folder vault/<dataset> of its own dataset")
+    return noted[version]
+
+
+def _check_noted(release: Path, noted: dict[str, Any], entries: list[dict[str, object]]) -> None:
+    if (noted.get("entries"), noted.get("sha256")) != (len(entries), audit.head_of(entries).sha256):
+        raise ReleaseError(
+            "the audit log does not end as the vault noted it when the release was published: it was exchanged, or "
+            "the vault is that of another dataset"
+        )
+    if noted.get("manifest_sha256") not in (None, manifest_sha256(release)):
+        raise ReleaseError("the bag's manifest is not the one that the vault noted when the release was published")
 
 
 def _check_bag(release: Path) -> None:

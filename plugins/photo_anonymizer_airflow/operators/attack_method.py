@@ -6,13 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from photo_anonymizer.config import load_config
 from photo_anonymizer_airflow.operators.base import PhotoAnonymizerOperator
-from photo_anonymizer_airflow.params import config_values
+from photo_anonymizer_airflow.params import SAMPLE, config_values
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
-
-SAMPLE = "sample"
-"""The parameter that is no field of the configuration."""
 
 
 class AttackMethodOperator(PhotoAnonymizerOperator):
@@ -21,8 +18,6 @@ class AttackMethodOperator(PhotoAnonymizerOperator):
 
     A result above the bounds is no failure of this task: it is what the task is for.
     """
-
-    reads_source = True
 
     def work(self, context: Context) -> dict[str, Any]:
         """See :class:`PhotoAnonymizerOperator`."""

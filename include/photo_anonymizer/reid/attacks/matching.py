@@ -142,7 +142,7 @@ def folds_of(people: ArrayLike, photos: ArrayLike, seed: int, folds: int) -> lis
     if len(several) < 2 * folds:
         raise ConfigError(
             f"an attacker who learns needs {2 * folds} people with at least two photos each, and there are "
-            f"{len(several)}; add photos, or leave out the attacks that learn"
+            f"{len(several)}; take a larger sample, or photos in which people appear again"
         )
     order = np.array([*several, *single])
     return [np.isin(who, order[fold::folds]) for fold in range(folds)]
