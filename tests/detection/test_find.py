@@ -126,12 +126,12 @@ class TestAllWays:
     MARKED[-1, -1] = 7  # comes to the first pixel when the photo is turned by two quarters
 
     def test_a_sure_face_upright_makes_other_ways_superfluous_unless_all_are_asked_for(self) -> None:
-        for effort, times in (("fast", 0), ("balanced", 0), ("thorough", 4)):
+        for effort, times in (("fast", 0), ("balanced", 0), ("thorough", 3)):
             glance = Sees("retinaface")
             find_faces(PICTURE, [Sees("retinaface", (HERE, 0.99))], DetectionConfig(effort=effort), [glance])
             assert glance.looked == times
 
-    @pytest.mark.parametrize(("doubtful", "times"), [(0, 0), (1, 0), (3, 4)])
+    @pytest.mark.parametrize(("doubtful", "times"), [(0, 0), (1, 0), (3, 3)])
     def test_many_doubtful_findings_make_a_balanced_effort_glance_at_the_other_ways(
         self, doubtful: int, times: int
     ) -> None:
@@ -170,7 +170,7 @@ class TestAllWays:
         faces = find_faces(picture, [Both()], DetectionConfig(effort="thorough"), [Both()])
         assert len(faces) == 3
 
-    @pytest.mark.parametrize(("roll", "times"), [((0, 1), 0), ((1, 0), 4)])
+    @pytest.mark.parametrize(("roll", "times"), [((0, 1), 0), ((1, 0), 3)])
     def test_a_sure_face_that_lies_on_its_side_makes_a_balanced_effort_glance_at_the_other_ways(
         self, roll: tuple[int, int], times: int
     ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 
 from photo_anonymizer.config import DetectionConfig
 from photo_anonymizer.detection.calibration import Calibration, shipped
@@ -106,17 +107,22 @@ def _promising(
     """The quarter turns in which a glance shows more faces than one upright, or a sure one that is not known yet; each
     with the probability from which its findings count: where upright shows more, only what is beyond doubt."""
     known = [face for face in upright if face.score >= config.doubt_score]
-    # Like is compared with like: what was seen upright was looked for harder, and wins where it should not.
-    as_it_is = _evidence(_glance(rgb, 0, glancers)) if _evidence(upright) else 0.0
+    sure = any(face.score >= config.accept_score for face in known)
+
+    @cache
+    def as_it_is() -> float:
+        # Like is compared with like: what was seen upright was looked for harder, and wins where it should not.
+        return _evidence(_glance(rgb, 0, glancers)) if _evidence(upright) else 0.0
+
     promising = []
     for quarters in QUARTERS:
         seen = _glance(rgb, quarters, glancers)
-        new = any(face.score >= config.accept_score and not _among(face, known) for face in seen)
-        if _evidence(seen) > as_it_is:
+        evidence = _evidence(seen)
+        if evidence and (evidence > _evidence(upright) or evidence > as_it_is()):
             promising.append((quarters, 0.0))
-        elif new:
+        elif any(face.score >= config.accept_score and not _among(face, known) for face in seen):
             promising.append((quarters, config.accept_score))
-    if not promising and known and not as_it_is:
+    if not promising and known and not sure and not as_it_is():
         # Faces that are too small for a glance: no way of holding the photo is better than another.
         return [(quarters, LIKELY) for quarters in QUARTERS]
     return promising

