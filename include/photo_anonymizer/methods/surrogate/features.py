@@ -167,7 +167,7 @@ def draw_mouth(canvas: Canvas, points: Points, px_a_cm: float, tones: Tones) -> 
     teeth = cv2.GaussianBlur(teeth, (0, 0), max(0.4, 0.03 * px_a_cm))
     behind = np.broadcast_to(tones.gum * 0.28, part.shape).astype(np.float32)
     behind += teeth[..., np.newaxis] * (_dentition(part.shape, points - (x0, y0), px_a_cm, tones) - behind)
-    shade = 0.8 + 0.2 * cv2.GaussianBlur(inside, (0, 0), max(0.5, 0.12 * px_a_cm))
+    shade = 0.88 + 0.12 * cv2.GaussianBlur(inside, (0, 0), max(0.5, 0.12 * px_a_cm))
     part += inside[..., np.newaxis] * (behind * shade[..., np.newaxis] - part)
 
 
@@ -189,7 +189,7 @@ def _dentition(shape: tuple[int, ...], points: Points, px_a_cm: float, tones: To
     phase = np.abs((np.abs(along_cm) / width_cm + 0.5) % 1 - 0.5)
     lines = 1 - 0.16 * np.exp(-((phase / 0.07) ** 2)) * min(1.0, px_a_cm / 14)
     dim = np.clip(1.22 - 0.09 * along_cm**2, 0.5, 1.22)
-    warm = np.minimum(tones.white * (1.0, 0.97, 0.91), 235)
+    warm = np.minimum(tones.white * (1.06, 1.05, 1.02), 245)
     return np.asarray(warm * (lines * dim)[..., np.newaxis], np.float32)
 
 
