@@ -264,11 +264,12 @@ def judge(rows: list[Aggregates], bounds: ReidConfig, second_reader: str = "auto
     ``BOOLEAN_ONLY``: results carry no values, so nothing can leak through them.
     """
     os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
-    for name in ("great_expectations", "great_expectations.data_context.types.base"):
-        logging.getLogger(name).setLevel(logging.WARNING)
     import great_expectations as gx
     import great_expectations.expectations as gxe
 
+    # Importing sets their own levels, which tell of temporary folders.
+    for name in ("great_expectations", "great_expectations.data_context.types.base"):
+        logging.getLogger(name).setLevel(logging.WARNING)
     wanted = expectations(bounds, second_reader, rows[0] if rows else None)
     if rows and all(_nothing_new_to_attack(row, bounds) for row in rows):
         wanted = [item for item in wanted if item[1] not in _MAY_BE_MISSING]
