@@ -26,12 +26,9 @@ photo is not in it in `vault/<dataset>/ledger.parquet`. The operations runbook i
 
 from __future__ import annotations
 
-import os
-from datetime import timedelta
-
 from airflow.sdk import DAG, TriggerRule, chain
 
-from photo_anonymizer_airflow.callbacks import explain_failure
+from photo_anonymizer_airflow.deployment import defaults, schedule, task_defaults
 from photo_anonymizer_airflow.operators.anonymize_faces import AnonymizeFacesOperator
 from photo_anonymizer_airflow.operators.choose_method import ChooseMethodOperator
 from photo_anonymizer_airflow.operators.close_run import CloseRunOperator
@@ -51,42 +48,21 @@ from photo_anonymizer_airflow.operators.strip_metadata import StripMetadataOpera
 from photo_anonymizer_airflow.params import dag_params
 
 METHODS = ("blur", "pixelate", "mask", "avatar", "synthetic", "feature_preserving")
-# A deployment's own settings. The schedule (a cron expression, or none) is off unless it is set, and then needs a source.
-SCHEDULE = os.environ.get("PHOTO_ANONYMIZER_SCHEDULE", "none").replace("none", "") or None
-DEFAULTS = {
-    name: os.environ[variable]
-    for name, variable in {"source": "PHOTO_ANONYMIZER_SOURCE", "out": "PHOTO_ANONYMIZER_OUT"}.items()
-    if os.environ.get(variable)
-}
-if SCHEDULE and "source" not in DEFAULTS:
-    raise ValueError(
-        "PHOTO_ANONYMIZER_SCHEDULE is set: name the photos of the scheduled runs in PHOTO_ANONYMIZER_SOURCE"
-    )
 # A template and not prepare.output: that would make every task a direct downstream of prepare_run, and the join after the
 # branch may have no upstream but the branches.
 RUN_FOLDER = "{{ ti.xcom_pull(task_ids='prepare_run') }}"
-RETRY_DELAY = timedelta(seconds=float(os.environ.get("PHOTO_ANONYMIZER_RETRY_DELAY_S", "15")))
 
 with DAG(
     dag_id="anonymize_photos",
     description="Photos in, a release in which nobody can be recognised out.",
     doc_md=__doc__,
-    schedule=SCHEDULE,
+    schedule=schedule("PHOTO_ANONYMIZER_SCHEDULE"),
     catchup=False,
     # Runs of one dataset must not interleave; prepare_run claims the dataset as well, whoever else may work on it.
     max_active_runs=1,
-    params=dag_params(DEFAULTS),
+    params=dag_params(defaults()),
     tags=["photos", "privacy"],
-    default_args={
-        "owner": "photo-anonymizer",
-        "retries": 3,
-        "retry_delay": RETRY_DELAY,
-        "retry_exponential_backoff": 2.0,
-        "max_retry_delay": timedelta(minutes=10),
-        "execution_timeout": timedelta(hours=6),
-        "on_failure_callback": explain_failure,
-        "pool": "photo_cpu",
-    },
+    default_args=task_defaults(retries=3),
 ) as dag:
     prepare = PrepareRunOperator(task_id="prepare_run", pool="photo_io").as_setup()
     ingest = IngestPhotosOperator(task_id="ingest_photos", run_folder=RUN_FOLDER, pool="photo_io")

@@ -25,46 +25,21 @@ The task succeeds whatever the attacks find. `PHOTO_ANONYMIZER_ATTACK_SCHEDULE` 
 
 from __future__ import annotations
 
-import os
-from datetime import timedelta
-
 from airflow.sdk import DAG
 
-from photo_anonymizer_airflow.callbacks import explain_failure
+from photo_anonymizer_airflow.deployment import defaults, schedule, task_defaults
 from photo_anonymizer_airflow.operators.attack_method import AttackMethodOperator
 from photo_anonymizer_airflow.params import sample_params
-
-# A deployment's own settings; source and out are those of the main DAG.
-SCHEDULE = os.environ.get("PHOTO_ANONYMIZER_ATTACK_SCHEDULE", "none").replace("none", "") or None
-DEFAULTS = {
-    name: os.environ[variable]
-    for name, variable in {"source": "PHOTO_ANONYMIZER_SOURCE", "out": "PHOTO_ANONYMIZER_OUT"}.items()
-    if os.environ.get(variable)
-}
-if SCHEDULE and "source" not in DEFAULTS:
-    raise ValueError(
-        "PHOTO_ANONYMIZER_ATTACK_SCHEDULE is set: name the photos of the scheduled runs in PHOTO_ANONYMIZER_SOURCE"
-    )
-RETRY_DELAY = timedelta(seconds=float(os.environ.get("PHOTO_ANONYMIZER_RETRY_DELAY_S", "15")))
 
 with DAG(
     dag_id="attack_methods",
     description="Attackers who learn, on a sample; the next release's gate judges what they find.",
     doc_md=__doc__,
-    schedule=SCHEDULE,
+    schedule=schedule("PHOTO_ANONYMIZER_ATTACK_SCHEDULE"),
     catchup=False,
     max_active_runs=1,
-    params=sample_params(DEFAULTS),
+    params=sample_params(defaults()),
     tags=["photos", "privacy"],
-    default_args={
-        "owner": "photo-anonymizer",
-        "retries": 1,
-        "retry_delay": RETRY_DELAY,
-        "retry_exponential_backoff": 2.0,
-        "max_retry_delay": timedelta(minutes=10),
-        "execution_timeout": timedelta(hours=6),
-        "on_failure_callback": explain_failure,
-        "pool": "photo_cpu",
-    },
+    default_args=task_defaults(retries=1),
 ) as dag:
     AttackMethodOperator(task_id="attack_method")

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from photo_anonymizer.methods.generators._description import read_description
 from photo_anonymizer.methods.generators.diffusers import DiffusersDescription
 from photo_anonymizer.methods.generators.onnx import OnnxDescription
 from photo_anonymizer.model.record import Reason
+from photo_anonymizer.modelfile import read_described
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -46,7 +46,7 @@ def test_the_descriptions_of_generators_that_are_shown_can_be_used(tmp_path: Pat
     text = (ROOT / "docs" / "methods.md").read_text(encoding="utf-8")
     (shown,) = re.findall(rf"```yaml\n(# {name}\n.*?)```", text, re.DOTALL)
     (tmp_path / "generator.yaml").write_text(shown, encoding="utf-8")
-    assert read_description(tmp_path / "generator.yaml", kind).size_px in (256, 512)
+    assert read_described(tmp_path / "generator.yaml", kind, "a generator").size_px in (256, 512)
 
 
 def test_the_command_that_hashes_a_folder_is_the_one_that_is_tested() -> None:

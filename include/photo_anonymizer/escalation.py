@@ -154,8 +154,9 @@ class _Loop:
         made = render_photo(original, edits, record)
         picture = f"{name}{Path(record.file).suffix}"
         (output.folder / picture).write_bytes(made.data)
+        published = decode(made.data)
         for attacker in self.attackers:
-            attacker.look_again(record, made.data)
+            attacker.look_at(record, published)
         self.records[photo_id] = record.with_(
             file=output.relative(picture),
             attacked_sha256=sha256_of(made.data),

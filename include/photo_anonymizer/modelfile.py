@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -24,6 +25,26 @@ def read_model_file(path: Path, kind: type[ModelFile] | None = None) -> ModelFil
         fields = ", ".join(sorted({str(item["loc"][0]) for item in error.errors() if item["loc"]}))
         raise ConfigError(f"the description of a model file needs path, sha256 and licence; wrong: {fields}") from None
     return model.model_copy(update={"path": path.expanduser().parent / model.path.expanduser()})
+
+
+Described = TypeVar("Described", bound="ModelFile")
+
+
+def read_described(path: Path, kind: type[Described], use: str) -> Described:
+    """The description of a model in a YAML file; a relative path of the model is looked for beside that file.
+
+    :param use: what the model is, for messages, such as "a user's detector".
+    :raises ConfigError: the file cannot be read or is not a description; the message names the fields.
+    """
+    path = path.expanduser()
+    try:
+        read = kind.model_validate(read_config_file(path))
+    except ValidationError as error:
+        problems = "; ".join(
+            f"{'.'.join(map(str, item['loc'])) or 'description'}: {item['msg']}" for item in error.errors()
+        )
+        raise ConfigError(f"the description of {use} is refused: {problems}") from None
+    return read.model_copy(update={"path": path.parent / read.path.expanduser()})
 
 
 class ModelFile(BaseModel):

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import base64
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
 from photo_anonymizer.config import RunConfig
 from photo_anonymizer.errors import ConfigError
 from photo_anonymizer.files import written
 from photo_anonymizer.model.face import Doubt
+from photo_anonymizer.pages import jpeg_uri, templates_in
 from photo_anonymizer.review import Verdict, waiting
 from photo_anonymizer.vault import Vault
 
@@ -61,21 +59,14 @@ def write_sheet(config: RunConfig, target: Path | None = None) -> Path:
 
 
 def _template() -> Any:
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("review_sheet.html.j2")
+    return templates_in(Path(__file__).parent).get_template("review_sheet.html.j2")
 
 
 def _cards(vault: Vault, rows: Sequence[Mapping[str, Any]], out: Path, config: RunConfig) -> Iterator[Card]:
     """One by one: the pictures of thousands of faces need not be in memory together."""
     decide = f"photo-anonymizer review --out {shlex.quote(str(out))} --dataset {config.dataset} --decide"
     for row in rows:
-        yield card(row, _data_uri(vault.path / row["picture"]) if row["picture"] else "", decide)
+        yield card(row, jpeg_uri((vault.path / row["picture"]).read_bytes()) if row["picture"] else "", decide)
 
 
 def card(row: Mapping[str, Any], picture: str, decide: str) -> Card:
@@ -106,7 +97,3 @@ def _opinions(row: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield name, f"{score:.2f}" if score else "saw nothing"
     if row["mesh_logit"] is not None:
         yield "face mesh", "a face" if row["mesh_logit"] > 0 else "no face"
-
-
-def _data_uri(path: Path) -> str:
-    return "data:image/jpeg;base64," + base64.b64encode(path.read_bytes()).decode("ascii")

@@ -32,13 +32,7 @@ def users_models(config: RunConfig) -> list[dict[str, Any]]:
     if "user_onnx" in detection.detector_names:
         models.append(_entry("user_onnx", detection.user_model, "faces"))
     models += [
-        {
-            "name": f"{USER_ONNX}.{item.name}",
-            "package": "user's own",
-            "sha256": item.sha256,
-            "licence": item.licence,
-            "use": "recogniser that attacks the result",
-        }
+        _listed(f"{USER_ONNX}.{item.name}", item, "recogniser that attacks the result")
         for item in map(read_description, config.reid.user_recogniser_files)
     ]
     if config.chosen_method != "synthetic":
@@ -54,5 +48,8 @@ def users_models(config: RunConfig) -> list[dict[str, Any]]:
 
 
 def _entry(name: str, description: str | None, use: str) -> dict[str, Any]:
-    described = read_model_file(Path(description or ""), _Named)
-    return {"name": name, "package": "user's own", "sha256": described.sha256, "licence": described.licence, "use": use}
+    return _listed(name, read_model_file(Path(description or ""), _Named), use)
+
+
+def _listed(name: str, model: ModelFile, use: str) -> dict[str, Any]:
+    return {"name": name, "package": "user's own", "sha256": model.sha256, "licence": model.licence, "use": use}

@@ -21,16 +21,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from photo_anonymizer import tflite
 from photo_anonymizer.detection.anchors import anchor_centres
+from photo_anonymizer.detection.members._scaled import resized
 from photo_anonymizer.detection.retinaface import tiles
 from photo_anonymizer.model.geometry import Box, PixelBox
 from photo_anonymizer.model.pixels import Pixels
-from photo_anonymizer.model.shrink import shrunk
 
 NETWORK = "pose_detection"
 SIDE_PX = 224
@@ -199,8 +198,7 @@ def _input(rgb: Pixels, square: Box) -> NDArray[np.float32]:
         return picture
     scale = SIDE_PX / square.width
     wide, high = (max(1, round(length * scale)) for length in (inside.width, inside.height))
-    part = rgb[inside.slices]
-    small = shrunk(part, (wide, high)) if scale < 1 else cv2.resize(part, (wide, high))
+    small = resized(rgb[inside.slices], (wide, high))
     # Whole pixels of the photo may reach a little beyond the square on every side.
     x, y = round((inside.x0 - square.x0) * scale), round((inside.y0 - square.y0) * scale)
     small = small[max(0, -y) : SIDE_PX - y, max(0, -x) : SIDE_PX - x]

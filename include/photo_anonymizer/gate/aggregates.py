@@ -168,7 +168,7 @@ class HeavyLook:
         if result is None or not result.judged:
             return cls(missing=required)
         ends = {
-            f"{one.attack} by {one.recogniser}": one.over_floor.high if asked.claim == "proven" else one.over_floor.low
+            f"{one.attack} by {one.recogniser}": one.over_floor.judged(asked.claim)
             for one in result.judged
             if one.over_floor is not None
         }
@@ -264,7 +264,7 @@ def tally(
         recogniser_degenerate=not seeing,
         control_rate=_highest(pooled(attack.control, carried.controls.get(attack.recogniser, ())) for attack in heard),
         linked_rate=attacks.linked.rate,
-        rank1_low_excess=_highest(_low_excess(attack) for attack in heard),
+        rank1_low_excess=_highest(attack.rank1.low_excess for attack in heard),
         furthest=_furthest(heard),
         resembles_low_excess=_highest(attack.resemblance.low_excess for attack in heard if attack.resemblance),
         attacks_missing=sum(_says_nothing(attacks, name) for name in asked),
@@ -290,13 +290,8 @@ def _highest(values: Iterable[float | None]) -> float | None:
     return max((value for value in values if value is not None), default=None)
 
 
-def _low_excess(attack: Attack) -> float | None:
-    low, chance = attack.rank1.low, attack.rank1.chance
-    return None if low is None or chance is None else low - chance
-
-
 def _furthest(attacks: Sequence[Attack]) -> str:
-    excess = {attack.recogniser: found for attack in attacks if (found := _low_excess(attack)) is not None}
+    excess = {attack.recogniser: found for attack in attacks if (found := attack.rank1.low_excess) is not None}
     return max(excess, key=lambda name: excess[name], default="")
 
 
@@ -317,11 +312,7 @@ def _says_nothing(attacks: Attacks, name: str) -> bool:
 def _furthest_form(attacks: Attacks, name: str) -> tuple[float | None, str]:
     """How far the lower end of rank-1's interval lies above chance, at most, and which form and recogniser that is."""
     heard = [one for one in attacks.further if one.attack == name and not one.degenerate]
-    excess = {
-        f"{one.form} by {one.recogniser}": one.rank1.low - one.rank1.chance
-        for one in heard
-        if one.rank1.low is not None and one.rank1.chance is not None
-    }
+    excess = {f"{one.form} by {one.recogniser}": found for one in heard if (found := one.rank1.low_excess) is not None}
     most = max(excess, key=lambda form: excess[form], default="")
     return excess.get(most), most
 

@@ -112,6 +112,14 @@ def expectations(bounds: ReidConfig, second_reader: str = "auto", row: Aggregate
     }
     if second_reader == "require":
         zero["second_reader_unused"] = "the second reader that the configuration demands was not used"
+    if bounds.heavy == "required":
+        again = "make them: photo-anonymizer attack, or the DAG attack_methods"
+        zero["heavy_missing"] = (
+            f"reid.heavy: required, and no result of heavy attacks is known for this method and its settings; {again}"
+        )
+        zero["heavy_stale"] = (
+            f"reid.heavy: required, and the known result is older than {bounds.heavy_max_age_days} days; {again}"
+        )
     return [
         ("ExpectTableRowCountToEqual", "", {"value": 1}, "there is nothing to judge"),
         *never_null,
@@ -201,31 +209,12 @@ def _heavy(bounds: ReidConfig, row: Aggregates | None) -> list[Expected]:
         return []
     form = f" ({row.heavy_furthest})" if row and row.heavy_furthest else ""
     return [
-        *(_heavy_required(bounds) if bounds.heavy == "required" else []),
         (
             "ExpectColumnMaxToBeBetween",
             "heavy_excess",
             {"max_value": bounds.max_rank1_excess},
             f"heavy attacks on a sample find people more than {bounds.max_rank1_excess:.1%} above what a solid mask "
             f"gives away{form}: choose a stronger setting or another method, and attack that",
-        ),
-    ]
-
-
-def _heavy_required(bounds: ReidConfig) -> list[Expected]:
-    equal, again = "ExpectColumnValuesToBeInSet", "make them: photo-anonymizer attack, or the DAG attack_methods"
-    return [
-        (
-            equal,
-            "heavy_missing",
-            {"value_set": [0]},
-            f"reid.heavy: required, and no result of heavy attacks is known for this method and its settings; {again}",
-        ),
-        (
-            equal,
-            "heavy_stale",
-            {"value_set": [0]},
-            f"reid.heavy: required, and the known result is older than {bounds.heavy_max_age_days} days; {again}",
         ),
     ]
 

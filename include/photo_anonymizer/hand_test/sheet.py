@@ -6,16 +6,11 @@ import base64
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
-
-import cv2
-import numpy as np
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from photo_anonymizer.config import RunConfig
 from photo_anonymizer.files import read_json, write_bytes
 from photo_anonymizer.hand_test.draw import Key, Triplet, draw
-from photo_anonymizer.model.pixels import Pixels
+from photo_anonymizer.pages import as_jpeg, jpeg_uri, templates_in
 from photo_anonymizer.vault import Vault
 
 _QUALITY = 88
@@ -43,7 +38,7 @@ def answers_file(config: RunConfig) -> str:
 
 def render(dataset: str, key: Key, asked: Sequence[Triplet]) -> str:
     """The page as HTML."""
-    environment = _environment()
+    environment = templates_in(Path(__file__).parent)
     script = environment.get_template("sheet.js.j2").render(
         test=key.test, answers_file=key.answers_file, count=len(asked), dataset=dataset
     )
@@ -54,22 +49,8 @@ def render(dataset: str, key: Key, asked: Sequence[Triplet]) -> str:
         another_photo=key.another_photo,
         script=script,
         script_sha256=digest,
-        triplets=[tuple(data_uri(picture) for picture in (one.published, one.a, one.b)) for one in asked],
+        triplets=[
+            tuple(jpeg_uri(as_jpeg(picture, _QUALITY)) for picture in (one.published, one.a, one.b)) for one in asked
+        ],
     )
     return page
-
-
-def data_uri(rgb: Pixels) -> str:
-    """A picture as a ``data:`` URI."""
-    _, data = cv2.imencode(".jpg", np.ascontiguousarray(rgb[..., ::-1]), [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
-    return "data:image/jpeg;base64," + base64.b64encode(data.tobytes()).decode("ascii")
-
-
-def _environment() -> Any:
-    return Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=lambda name: name is None or name.endswith("html.j2"),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from photo_anonymizer.model.measurement import Rate
 from photo_anonymizer.reid.attacks.protocol import AttackResult
+from photo_anonymizer.reid.people import people_interval
 from photo_anonymizer.reid.statistics import rate
 
 FLOOR = "mask"
 """What is found behind it is what hair, clothes and background alone give away."""
-ROUNDS = 2000
 
 
 @dataclass(frozen=True)
@@ -67,14 +67,10 @@ def over_floor(one: Figure, floor: Figure, seed: int = 0) -> tuple[float, float,
     """How much more is found than behind the floor's method, or than by guessing where that finds less: the difference
     of rates, −1 to 1, and its 95 % interval.
 
-    The interval is that of a bootstrap over people (percentiles of 2,000 draws), whose photos are not independent.
+    The interval is that of a bootstrap over people, whose photos are not independent.
     """
     both = one.attacked & floor.attacked
     behind = floor.found[both]
     gain = one.found[both] - (behind if behind.mean() >= one.chance else one.chance)
-    known, who = np.unique(one.people[both], return_inverse=True)
-    sums, counts = np.bincount(who, weights=gain), np.bincount(who)
-    drawn = np.random.default_rng(seed).integers(0, len(known), (ROUNDS, len(known)))
-    means = sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1)
-    low, high = np.quantile(means, [0.025, 0.975])
-    return float(gain.mean()), float(low), float(high)
+    low, high = people_interval(gain, one.people[both], seed=seed)
+    return float(gain.mean()), low, high

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
-from photo_anonymizer.reid.recognisers.protocol import Recogniser
+from photo_anonymizer.reid.recognisers.protocol import Recogniser, comparison_of
 
 
 class Remembering:
@@ -22,8 +20,7 @@ class Remembering:
         self._recogniser = recogniser
         self.name, self.threshold = recogniser.name, recogniser.threshold
         self.chip_size_px, self.template = recogniser.chip_size_px, recogniser.template
-        fit: Callable[[np.ndarray], Callable[[np.ndarray], Any]] | None = getattr(recogniser, "fit", None)
-        self._compare = fit(recogniser.embed(originals)) if fit else (lambda rows: rows)
+        self._compare = comparison_of(recogniser, recogniser.embed(originals))
         self._known: dict[bytes, np.ndarray] = {}
 
     def embed(self, chips: np.ndarray) -> np.ndarray:

@@ -17,6 +17,16 @@ class Rate(BaseModel):
     high: float | None
     chance: float | None = None
 
+    @classmethod
+    def unknown(cls, n: int, chance: float | None = None) -> Rate:
+        """Nothing can be said of n trials."""
+        return cls(hits=0, n=n, rate=None, low=None, high=None, chance=chance)
+
+    @property
+    def low_excess(self) -> float | None:
+        """How far the interval's lower end lies above chance; ``None`` where one of them is not known."""
+        return None if self.low is None or self.chance is None else self.low - self.chance
+
 
 class FolderCheck(BaseModel):
     """Do originals agree with the source's folders? Counts of pairs of originals."""

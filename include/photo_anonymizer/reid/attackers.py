@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from photo_anonymizer.imagefile import decode
 from photo_anonymizer.model.pixels import Pixels
 from photo_anonymizer.model.record import PhotoRecord
 from photo_anonymizer.reid.further import Outcome, other_photos, same_photo
@@ -81,25 +80,24 @@ class Attacker:
             blank=None if raw.blank is None else self.compare(raw.blank),
         )
 
-    def linked(self, records: Sequence[PhotoRecord]) -> list[Key]:
-        """Faces of these photos that are linked by the naive attack."""
-        return linked(self.pairs(records), self.recogniser.threshold, self.empty)
+    def linked(self, pairs: FacePairs) -> list[Key]:
+        """Which of these faces are linked by the naive attack."""
+        return linked(pairs, self.recogniser.threshold, self.empty)
 
     def attack(
-        self, records: Sequence[PhotoRecord], attacks: Sequence[str], people: Mapping[Key, int]
+        self, records: Sequence[PhotoRecord], pairs: FacePairs, attacks: Sequence[str], people: Mapping[Key, int]
     ) -> Iterator[tuple[str, str, Outcome]]:
-        """Every form of the attacks besides the naive one on these photos: (attack, form, what it found)."""
+        """Every form of the attacks besides the naive one on these photos: (attack, form, what it found).
+
+        :param pairs: the faces of these photos.
+        """
         threshold = self.recogniser.threshold
         if CROSS_PHOTO in attacks:
-            yield CROSS_PHOTO, _A1, other_photos(self.pairs(records), threshold, self.empty, people)
+            yield CROSS_PHOTO, _A1, other_photos(pairs, threshold, self.empty, people)
         if RESTORATION in attacks:
             for look, pairs in self.restored_pairs(records).items():
                 yield RESTORATION, f"{look}, then {_A0}", same_photo(pairs, threshold, self.empty, people)
                 yield RESTORATION, f"{look}, then {_A1}", other_photos(pairs, threshold, self.empty, people)
-
-    def look_again(self, record: PhotoRecord, photo: bytes) -> None:
-        """Embeds a photo's anonymized faces as they are in a new file's content."""
-        self.look_at(record, decode(photo))
 
     def look_at(self, record: PhotoRecord, rgb: Pixels) -> None:
         """Embeds a photo's anonymized faces as they are in a new picture, uint8 (H, W, 3); its original is known."""
@@ -139,9 +137,10 @@ def find(
     attacked: dict[str, set[Key]] = {name: set() for name in attacks}
     forms = []
     for attacker in attackers:
-        links[NAIVE].update(attacker.linked(records))
-        attacked[NAIVE].update(attacker.pairs(records).keys)
-        for attack, form, outcome in attacker.attack(records, attacks, people or {}):
+        pairs = attacker.pairs(records)
+        links[NAIVE].update(attacker.linked(pairs))
+        attacked[NAIVE].update(pairs.keys)
+        for attack, form, outcome in attacker.attack(records, pairs, attacks, people or {}):
             links[attack].update(outcome.links)
             attacked[attack].update(outcome.keys)
             forms.append((attack, form, attacker.recogniser.name, outcome))

@@ -71,14 +71,14 @@ def by_person(hits: ArrayLike, people: ArrayLike) -> ByPerson:
 def people_interval(
     hits: ArrayLike, people: ArrayLike, confidence: float = 0.95, rounds: int = _ROUNDS, seed: int = 0
 ) -> tuple[float, float]:
-    """The percentile interval of a rate over faces when **people** are drawn anew with replacement, each with all of
-    their faces (cluster bootstrap; Efron & Tibshirani 1993; Bolle, Ratha & Pankanti 2004, DOI
+    """The percentile interval of a rate or mean over faces when **people** are drawn anew with replacement, each with
+    all of their faces (cluster bootstrap; Efron & Tibshirani 1993; Bolle, Ratha & Pankanti 2004, DOI
     10.1016/j.cviu.2003.08.002, for biometric error rates).
 
     Where nobody is hit, or everybody with all faces, drawing shows no spread and the interval is a point: then only
     the exact interval over people says anything (:func:`~photo_anonymizer.reid.statistics.rate`).
 
-    :param hits: bool (n,), n above 0.
+    :param hits: bool (n,), or float where a face is more or less hit; n above 0.
     :param people: (n,), who each face shows.
     :param rounds: how often people are drawn.
     :raises ValueError: there is no face, or ``confidence`` is not between 0 and 1.

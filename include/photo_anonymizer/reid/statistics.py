@@ -45,7 +45,7 @@ def rate(hits: int, n: int, chance: float | None = None) -> Rate:
     :raises ValueError: ``hits`` is not between 0 and ``n``.
     """
     if n == 0 and hits == 0:
-        return Rate(hits=0, n=0, rate=None, low=None, high=None, chance=chance)
+        return Rate.unknown(0, chance)
     low, high = clopper_pearson(hits, n)
     return Rate(hits=hits, n=n, rate=hits / n, low=low, high=high, chance=chance)
 
@@ -95,8 +95,7 @@ def tar_at_far(own: ArrayLike, strangers: ArrayLike, far: float) -> AtFar:
     others = others[np.isfinite(others)]
     allowed = math.floor(far * len(others) + _SMALL)
     if allowed < 1:
-        unknown = Rate(hits=0, n=len(mine), rate=None, low=None, high=None)
-        return AtFar(far=far, strangers=len(others), threshold=None, accepted=unknown)
+        return AtFar(far=far, strangers=len(others), threshold=None, accepted=Rate.unknown(len(mine)))
     threshold = float(np.partition(others, allowed)[allowed])
     accepted = int((~(mine >= threshold)).sum())
     return AtFar(far=far, strangers=len(others), threshold=threshold, accepted=rate(accepted, len(mine)))

@@ -50,8 +50,7 @@ class Reading:
     @property
     def above_chance(self) -> bool:
         """Does the whole interval of rank-1 lie above guessing?"""
-        low, chance = self.rank1.low, self.rank1.chance
-        return low is not None and chance is not None and low > chance
+        return (self.rank1.low_excess or 0) > 0
 
 
 def reading(attack: Mapping[str, Any]) -> Reading:
@@ -60,7 +59,7 @@ def reading(attack: Mapping[str, Any]) -> Reading:
 
     def rate(found: Mapping[str, Any]) -> Rate:
         known = Rate.model_validate(found)
-        return Rate(hits=0, n=known.n, rate=None, low=None, high=None, chance=known.chance) if broken else known
+        return Rate.unknown(known.n, known.chance) if broken else known
 
     def at_far(found: Mapping[str, Any]) -> AtFar:
         return AtFar.model_validate({**found, "accepted": rate(found["accepted"]).model_dump()})
@@ -146,7 +145,7 @@ def overall(evidence: Mapping[str, Any], when: str, shown: Sequence[Panel]) -> R
     found = Rate.model_validate(evidence[when]["linked"])
     if found.hits or any(panel.counts for panel in shown):
         return found
-    return Rate(hits=0, n=found.n, rate=None, low=None, high=None)
+    return Rate.unknown(found.n)
 
 
 @dataclass(frozen=True)
@@ -257,7 +256,7 @@ def _rates(one: Mapping[str, Any]) -> tuple[Rate, Rate]:
     found = Rate.model_validate(one["linked"]), Rate.model_validate(one["rank1"])
     if not one["degenerate"]:
         return found
-    linked, rank1 = (Rate(hits=0, n=rate.n, rate=None, low=None, high=None, chance=rate.chance) for rate in found)
+    linked, rank1 = (Rate.unknown(rate.n, rate.chance) for rate in found)
     return linked, rank1
 
 

@@ -5,7 +5,6 @@ It is made from numbers and from published files alone: no original is within it
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Any
 
 import cv2
 import numpy as np
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment
 from markupsafe import Markup
 
 from photo_anonymizer.detection.reliability import ReliabilityBin, reliability_svg
@@ -24,6 +23,7 @@ from photo_anonymizer.model.face import Doubt
 from photo_anonymizer.model.measurement import ByPerson, Rate
 from photo_anonymizer.model.pixels import Alpha, Pixels
 from photo_anonymizer.model.record import Reason
+from photo_anonymizer.pages import as_jpeg, jpeg_uri, templates_in
 from photo_anonymizer.reid.claims import needed_n, shows_at_most
 from photo_anonymizer.release.attacks_shown import (
     attack_rows,
@@ -145,13 +145,7 @@ def recognised_by_hand(hand_tests: Sequence[HandResult], changed: Mapping[str, A
 
 
 def _environment() -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = templates_in(Path(__file__).parent)
     environment.filters.update(
         percent=percent, interval=interval, hits=hits, number=number, plural=plural, needed=needed_n, proves=proves
     )
@@ -376,13 +370,12 @@ def _spaced(rows: Sequence[dict[str, Any]], most: int) -> list[dict[str, Any]]:
 
 def _card(folder: Path, row: Mapping[str, Any]) -> Card:
     small = thumbnail(load(folder / row["file"]))
-    _, data = cv2.imencode(".jpg", small[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
     return Card(
         photo_id=row["photo_id"],
         short_id=row["photo_id"][:_SHORT_ID],
         file=row["file"],
         faces=row["faces"],
-        uri="data:image/jpeg;base64," + base64.b64encode(data.tobytes()).decode("ascii"),
+        uri=jpeg_uri(as_jpeg(small, _JPEG_QUALITY)),
         width=small.shape[1],
         height=small.shape[0],
     )

@@ -8,11 +8,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from photo_anonymizer.config import read_config_file
-from photo_anonymizer.errors import ConfigError
-from photo_anonymizer.modelfile import ModelFile
+from photo_anonymizer.modelfile import ModelFile, read_described
 from photo_anonymizer.users_onnx import Colour, Layout, Three
 
 Side = Annotated[int, Field(ge=16, le=8192)]
@@ -121,15 +119,5 @@ class Description(ModelFile):
 
 
 def read_description(path: Path) -> Description:
-    """The description in a YAML file; a relative path of the model is looked for beside that file.
-
-    :raises ConfigError: the file cannot be read or is not a description; the message names the fields.
-    """
-    try:
-        read = Description.model_validate(read_config_file(path))
-    except ValidationError as error:
-        problems = "; ".join(
-            f"{'.'.join(map(str, item['loc'])) or 'description'}: {item['msg']}" for item in error.errors()
-        )
-        raise ConfigError(f"the description of a user's detector is refused: {problems}") from None
-    return read.model_copy(update={"path": path.parent / read.path.expanduser()})
+    """The description in a YAML file; see :func:`~photo_anonymizer.modelfile.read_described`."""
+    return read_described(path, Description, "a user's detector")

@@ -24,10 +24,11 @@ from pydantic import Field
 
 from photo_anonymizer.errors import ConfigError, ModelError
 from photo_anonymizer.mesh.topology import INNER_LIPS, LEFT_BROW, LEFT_EYE, OUTER_LIPS, OVAL, RIGHT_BROW, RIGHT_EYE
-from photo_anonymizer.methods.generators._description import Description, read_description
+from photo_anonymizer.methods.generators._description import Description
 from photo_anonymizer.methods.generators.protocol import Canvas, Scene
 from photo_anonymizer.methods.generators.scene import trial_scene
 from photo_anonymizer.model.pixels import Pixels
+from photo_anonymizer.modelfile import read_described
 
 PACKAGES = ("diffusers", "torch", "transformers")
 """What must be installed; this project does not."""
@@ -55,7 +56,7 @@ class Diffusers:
     def __init__(self, description: Path) -> None:
         """See :class:`~photo_anonymizer.methods.generators.protocol.Generator`."""
         check_packages()
-        self._described = read_description(description, DiffusersDescription)
+        self._described = read_described(description, DiffusersDescription, "a generator")
         self.sha256 = self._described.sha256
         self.side_px, self.margin = self._described.size_px, self._described.margin
         _verify(self._described)

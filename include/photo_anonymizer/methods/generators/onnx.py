@@ -12,9 +12,10 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from photo_anonymizer.errors import ConfigError, ModelError
 from photo_anonymizer.mesh.topology import five_points
-from photo_anonymizer.methods.generators._description import Description, read_description
+from photo_anonymizer.methods.generators._description import Description
 from photo_anonymizer.methods.generators.protocol import Canvas, Scene
 from photo_anonymizer.methods.generators.scene import trial_scene
+from photo_anonymizer.modelfile import read_described
 from photo_anonymizer.threads import threads_each
 
 Range = Literal["-1..1", "0..1", "0..255"]
@@ -104,7 +105,7 @@ class Onnx:
 
     def __init__(self, description: Path) -> None:
         """See :class:`~photo_anonymizer.methods.generators.protocol.Generator`."""
-        self._described = read_description(description, OnnxDescription)
+        self._described = read_described(description, OnnxDescription, "a generator")
         self.sha256 = self._described.sha256
         self.side_px, self.margin = self._described.size_px, self._described.margin
         self._session = _session(self._described.read("the user's generator"))

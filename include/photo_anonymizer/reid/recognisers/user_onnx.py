@@ -25,11 +25,10 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
-from photo_anonymizer.config import read_config_file
 from photo_anonymizer.errors import ConfigError
-from photo_anonymizer.modelfile import ModelFile
+from photo_anonymizer.modelfile import ModelFile, read_described
 from photo_anonymizer.reid.recognisers.protocol import Embeddings, check_chips
 from photo_anonymizer.reid.recognisers.templates import arcface
 from photo_anonymizer.users_onnx import Colour, Layout, Three, input_of, session_of, tensor_of
@@ -96,18 +95,8 @@ def _is_a_face(points: NDArray[np.float64], size_px: int) -> bool:
 
 
 def read_description(path: Path) -> Description:
-    """The description in a YAML file; a relative path of the model is looked for beside that file.
-
-    :raises ConfigError: the file cannot be read or is not a description; the message names the fields.
-    """
-    try:
-        read = Description.model_validate(read_config_file(path))
-    except ValidationError as error:
-        problems = "; ".join(
-            f"{'.'.join(map(str, item['loc'])) or 'description'}: {item['msg']}" for item in error.errors()
-        )
-        raise ConfigError(f"the description of a user's recogniser is refused: {problems}") from None
-    return read.model_copy(update={"path": path.parent / read.path.expanduser()})
+    """The description in a YAML file; see :func:`~photo_anonymizer.modelfile.read_described`."""
+    return read_described(path, Description, "a user's recogniser")
 
 
 class UserOnnx:
