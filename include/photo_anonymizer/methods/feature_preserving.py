@@ -20,11 +20,11 @@ from photo_anonymizer.methods.subject import TEXTURE_PX, Subject
 from photo_anonymizer.methods.surrogate.albedo import painted, plain_skin_is_one
 from photo_anonymizer.methods.surrogate.curves import closed_curve, filled
 from photo_anonymizer.methods.surrogate.looks import drawn_look, hints_of, traits_of
-from photo_anonymizer.methods.surrogate.shape import drawn_moves
+from photo_anonymizer.methods.surrogate.shape import unlike
 from photo_anonymizer.methods.surrogate.source import LARGE_FROM_PX_A_CM, LARGE_PX, SMALL_PX, Surrogate
 from photo_anonymizer.methods.synthetic import check, plain_skin, replaced
 
-SKIN_SHARE = 0.92
+SKIN_SHARE = 1.0
 """How much of skin, brows and lips is drawn at strength 1. Of the eyes nothing is; what an open mouth shows is drawn,
 as the mesh seldom meets the edge of the teeth."""
 FURTHER = 1.6
@@ -52,7 +52,8 @@ class FeaturePreserving:
         side_px = LARGE_PX if subject.pose.scale > LARGE_FROM_PX_A_CM else SMALL_PX
         hints = hints_of(traits_of(subject.texture), subject.face.box.height)
         look = drawn_look(hints, float(subject.light.mean.mean()), rng)
-        moves = drawn_moves(rng, FURTHER * strength)
+        shape = subject.pose.unplaced(subject.mesh.points.astype(np.float64))
+        moves = unlike(shape, rng, FURTHER * strength)
         own, share = own_albedo(subject, side_px), _shares(side_px, min(strength, 1.0))[..., np.newaxis]
         albedo = own + share * (painted(look, side_px, rng) - own)
         made = Surrogate(albedo.astype(np.float32), moves, look.iris, look.lashes, has_eyes=True)

@@ -25,7 +25,7 @@ from photo_anonymizer.methods.surrogate import blend
 from photo_anonymizer.methods.surrogate.features import draw_eyes, draw_glasses, draw_mouth, tones_of
 from photo_anonymizer.methods.surrogate.front import hidden_share, in_front, wears_glasses
 from photo_anonymizer.methods.surrogate.looks import CHEEKS, mean_inside
-from photo_anonymizer.methods.surrogate.shape import drawn_moves, moved
+from photo_anonymizer.methods.surrogate.shape import moved, of_nobody, with_lids_to_draw
 from photo_anonymizer.methods.surrogate.source import Surrogate, surrogate_for
 from photo_anonymizer.model.face import Face, estimated_landmarks
 from photo_anonymizer.model.geometry import PixelBox
@@ -71,7 +71,8 @@ def replaced(subject: Subject, made: Surrogate, rng: np.random.Generator) -> Pai
 
     :raises CannotPaintError: the mesh does not lie on the face.
     """
-    points = subject.pose.placed(moved(subject.pose.unplaced(subject.mesh.points.astype(np.float64)), made.moves))
+    own = subject.pose.unplaced(subject.mesh.points.astype(np.float64))
+    points = subject.pose.placed(moved(own if made.has_eyes else with_lids_to_draw(own), made.moves))
     box = _around(points, subject.region.box)
     _check_place(subject, points)
     face, alpha = _drawn(subject, made, points, in_front(subject.texture, plain_skin(subject)), box)
@@ -86,7 +87,7 @@ def _by_generator(subject: Subject, parameters: Parameters, rng: np.random.Gener
     person = subject.donors.person if subject.donors else None
     chance = np.random.default_rng(person.seed) if person else rng
     own = subject.pose.unplaced(subject.mesh.points.astype(np.float64))
-    points = subject.pose.placed(moved(own, drawn_moves(chance, parameters["strength"])))
+    points = subject.pose.placed(moved(own, of_nobody(own, chance, parameters["strength"])))
     box = _around(points, subject.region.box)
     _check_place(subject, points)
     generator = load_generator(parameters["generator"], parameters["generator_model"])

@@ -17,7 +17,18 @@ from photo_anonymizer.mesh.topology import (
     RIGHT_EYE_LIDS,
     mean_shape,
 )
-from photo_anonymizer.methods.surrogate.shape import FEATURES, LIMITS, Moves, drawn_moves, moved, towards
+from photo_anonymizer.methods.surrogate.shape import (
+    EYES,
+    FEATURES,
+    LIMITS,
+    Moves,
+    drawn_moves,
+    moved,
+    of_nobody,
+    towards,
+    unlike,
+    with_lids_to_draw,
+)
 
 seeds = st.integers(0, 2**32 - 1)
 NONE = Moves(**dict.fromkeys(vars(LIMITS), 0.0))
@@ -82,6 +93,74 @@ def test_moves_towards_a_shape_bring_the_features_there() -> None:
     found = towards(mean_shape(), aim)
     assert (found.eyes_apart, found.nose_down, found.mouth_down) == pytest.approx((0.2, 0.2, -0.2), abs=0.02)
     assert np.abs(moved(mean_shape(), found) - aim).max() < 0.1
+
+
+def somebody(**moves: float) -> np.ndarray:
+    """A shape with proportions of its own."""
+    return moved(mean_shape(), Moves(**{**vars(NONE), **moves}))
+
+
+WIDE = somebody(eyes_apart=0.2, nose_down=0.2, mouth_down=0.25)
+NARROW = somebody(eyes_apart=-0.2, nose_down=-0.2, mouth_down=-0.25)
+
+
+@given(seed=seeds)
+@settings(max_examples=30)
+def test_two_people_get_the_same_proportions_from_the_same_chance(seed: int) -> None:
+    one, other = (moved(shape, of_nobody(shape, np.random.default_rng(seed))) for shape in (WIDE, NARROW))
+    for feature in ("left_eye", "right_eye", "nose", "mouth"):
+        before = np.linalg.norm(middle(WIDE, feature) - middle(NARROW, feature))
+        assert np.linalg.norm(middle(one, feature) - middle(other, feature)) < 0.25 * before
+
+
+def test_raised_brows_stay_raised_as_they_are_expression() -> None:
+    raised = somebody(brows_down=-0.3)
+    one, other = (moved(shape, of_nobody(shape, np.random.default_rng(5))) for shape in (raised, mean_shape()))
+    assert middle(one, "left_brow")[1] - middle(other, "left_brow")[1] == pytest.approx(-0.3, abs=0.05)
+
+
+@given(seed=seeds)
+@settings(max_examples=30)
+def test_what_is_unusual_moves_to_the_other_side_of_the_mean(seed: int) -> None:
+    for shape, side in ((WIDE, -1), (NARROW, 1)):
+        moves = unlike(shape, np.random.default_rng(seed))
+        assert min(side * moves.eyes_apart, side * moves.nose_down, side * moves.mouth_down) > 0
+
+
+@given(seed=seeds, nose=st.floats(-0.3, 0.3), mouth=st.floats(-0.3, 0.3))
+@settings(max_examples=30)
+def test_nose_and_mouth_go_the_same_way_from_any_face(seed: int, nose: float, mouth: float) -> None:
+    moves = unlike(somebody(nose_down=nose, mouth_down=mouth), np.random.default_rng(seed))
+    assert moves.nose_down * moves.mouth_down > 0
+
+
+def opening(shape: np.ndarray, eye: str) -> float:
+    """Of the eye, relative to its width."""
+    loop, lids = EYES[eye]
+    return float(np.mean([shape[low, 1] - shape[up, 1] for up, low in lids]) / np.ptp(shape[[loop[0], loop[8]], 0]))
+
+
+def with_eyes_as_open(share: float) -> np.ndarray:
+    shape = mean_shape().copy()
+    for loop, _ in EYES.values():
+        at = list(loop)
+        shape[at, 1] = shape[at, 1].mean() + share * (shape[at, 1] - shape[at, 1].mean())
+    return shape
+
+
+def test_narrow_eyes_are_drawn_narrower_and_wide_ones_as_they_are() -> None:
+    narrow, wide = with_eyes_as_open(0.6), with_eyes_as_open(1.3)
+    for eye in EYES:
+        assert opening(with_lids_to_draw(narrow), eye) < 0.8 * opening(narrow, eye)
+        assert opening(with_lids_to_draw(wide), eye) > 0.9 * opening(wide, eye)
+
+
+def test_eyes_that_are_nearly_shut_stay_a_little_open_and_the_rest_of_the_face_stays() -> None:
+    nearly_shut = with_eyes_as_open(0.2)
+    drawn = with_lids_to_draw(nearly_shut)
+    assert opening(drawn, "left_eye") > 0.35 * opening(nearly_shut, "left_eye")
+    assert np.abs(drawn - nearly_shut)[list(OVAL)].max() == 0
+    assert middle(drawn, "mouth") == pytest.approx(middle(nearly_shut, "mouth"), abs=0.01)
 
 
 def test_strength_nothing_moves_nothing() -> None:

@@ -14,7 +14,7 @@ from photo_anonymizer.methods.subject import Subject
 from photo_anonymizer.methods.surrogate.albedo import painted
 from photo_anonymizer.methods.surrogate.donors import FITTING, Mean, mean_of
 from photo_anonymizer.methods.surrogate.looks import drawn_look, hints_of, traits_of
-from photo_anonymizer.methods.surrogate.shape import Moves, drawn_moves, plus, towards
+from photo_anonymizer.methods.surrogate.shape import Moves, drawn_moves, of_nobody, plus, towards
 
 SMALL_PX, LARGE_PX = 256, 512
 """Sides of the textures that are drawn."""
@@ -57,13 +57,13 @@ def surrogate_for(subject: Subject, parameters: Parameters, rng: np.random.Gener
     traits = np.array(person.traits) if person else traits_of(subject.texture)
     look = drawn_look(hints_of(traits, subject.face.box.height), float(subject.light.mean.mean()), rng)
     strength = parameters["strength"]
-    moves = drawn_moves(rng, strength)
+    own = subject.pose.unplaced(subject.mesh.points.astype(np.float64))
+    moves = of_nobody(own, rng, strength)
     if (averaged := _averaged(subject, traits, parameters, rng)) is None:
         side_px = LARGE_PX if subject.pose.scale > LARGE_FROM_PX_A_CM else SMALL_PX
         about = {"source": "rendered"}
         return Surrogate(painted(look, side_px, rng), moves, look.iris, look.lashes, about)
     source, mean = averaged
-    own = subject.pose.unplaced(subject.mesh.points.astype(np.float64))
     moves = plus(towards(own, mean.shape), drawn_moves(rng, strength * _OWN_MOVES))
     return Surrogate(mean.albedo, moves, look.iris, look.lashes, {"source": source, "k": mean.k})
 
