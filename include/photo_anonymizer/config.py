@@ -280,7 +280,9 @@ class MaskConfig(_Section):
         "and is an ellipse elsewhere.",
     )
     colour: Colour = Field(
-        "#c0c0c0",
+        # Of 100 press faces a recogniser takes two behind light grey and three behind middle grey for the original,
+        # as it would an empty picture; behind this one nobody's (scripts/measure_methods.py).
+        "#383838",
         description="Colour of the shape, or behind the icon; 'local': the rounded mean of what surrounds the face.",
     )
     icon: str | None = Field(

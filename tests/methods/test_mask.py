@@ -141,7 +141,9 @@ class TestIcon:
 
     def test_it_turns_with_the_head(self) -> None:
         plain = np.zeros((320, 320, 3), np.uint8)
-        straight, quarter = (masked(plain, head(160, 160, 50, turn), shape="icon") for turn in (0, np.pi / 2))
+        straight, quarter = (
+            masked(plain, head(160, 160, 50, turn), shape="icon", colour="#c0c0c0") for turn in (0, np.pi / 2)
+        )
         middle = straight.pixels.shape[0] // 2, straight.pixels.shape[1] // 2
 
         def ink(pixels: np.ndarray) -> np.ndarray:
@@ -155,7 +157,9 @@ class TestIcon:
 
     def test_it_grows_with_the_head(self) -> None:
         photo = np.zeros((600, 600, 3), np.uint8)
-        small, large = (masked(photo, head(300, 300, half), shape="icon").pixels for half in (20, 120))
+        small, large = (
+            masked(photo, head(300, 300, half), shape="icon", colour="#c0c0c0").pixels for half in (20, 120)
+        )
         ink = [(pixels.sum(axis=2) < 300).sum() for pixels in (small, large)]
         assert ink[1] / ink[0] == pytest.approx(6**2, rel=0.1)
 
