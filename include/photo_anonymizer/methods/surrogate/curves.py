@@ -40,8 +40,9 @@ def lines(
     OpenCV smooths lines on 8-bit pictures only.
     """
     layer = np.zeros(shape[:2], np.uint8)
-    fixed = [np.round((points - 0.5) * 16).astype(np.int32) for points in curves]
-    cv2.polylines(layer, fixed, False, round(255 * strength), width_px, cv2.LINE_AA, 4)
+    ends = np.cumsum([len(points) for points in curves])
+    fixed = np.round((np.concatenate(curves) - 0.5) * 16).astype(np.int32)  # at once: brows are of hundreds of hairs
+    cv2.polylines(layer, np.split(fixed, ends[:-1]), False, round(255 * strength), width_px, cv2.LINE_AA, 4)
     return np.asarray(layer.astype(np.float32) / np.float32(255), np.float32)
 
 
