@@ -51,7 +51,7 @@ class Light:
 def harmonics(normals: FloatArray) -> NDArray[np.float32]:
     """The first nine real spherical harmonics without their constants, (n, 9), of unit vectors (n, 3)."""
     x, y, z = (normals[:, axis].astype(np.float32) for axis in range(3))
-    return np.stack([np.ones_like(x), x, y, z, x * y, x * z, y * z, x * x - y * y, 3 * z * z - 1], axis=1)
+    return np.stack([np.ones_like(x), x, y, z, x * y, x * z, y * z, x * x - y * y, 3 * z * z - 1]).T
 
 
 def fit_light(colours: FloatArray, normals: FloatArray, weights: FloatArray | None = None, rounds: int = 3) -> Light:

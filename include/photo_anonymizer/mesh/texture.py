@@ -205,10 +205,12 @@ def _places(flat: NDArray[np.float64], corners: Triangles, number: NDArray[np.in
     y = (np.arange(height, dtype=np.float32) + np.float32(0.5))[:, np.newaxis]
     own = np.maximum(number, 0)
     # Plane by plane: six short tables are looked up faster than one of six columns.
-    places = cv2.merge([
-        x * np.take(by_x, own) + y * np.take(by_y, own) + np.take(at_0, own)
-        for by_x, by_y, at_0 in _affine_maps(flat[corners], texture_points()[corners])
-    ])
+    places = cv2.merge(
+        [
+            x * np.take(by_x, own) + y * np.take(by_y, own) + np.take(at_0, own)
+            for by_x, by_y, at_0 in _affine_maps(flat[corners], texture_points()[corners])
+        ]
+    )
     on, beside = np.flatnonzero(number >= 0), np.flatnonzero(number < 0)
     if beside.size:
         _, labels = cv2.distanceTransformWithLabels(

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from photo_anonymizer.mesh.texture import Texture, texture_of
+from photo_anonymizer.mesh.texture import Texture
 from photo_anonymizer.mesh.topology import LEFT_EYE, RIGHT_EYE, texture_points
 from photo_anonymizer.methods.protocol import Painted, Parameters
 from photo_anonymizer.methods.subject import TEXTURE_PX, Subject
@@ -22,7 +22,7 @@ from photo_anonymizer.methods.surrogate.curves import closed_curve, filled
 from photo_anonymizer.methods.surrogate.looks import drawn_look, hints_of, traits_of
 from photo_anonymizer.methods.surrogate.shape import unlike
 from photo_anonymizer.methods.surrogate.source import LARGE_FROM_PX_A_CM, LARGE_PX, SMALL_PX, Surrogate
-from photo_anonymizer.methods.synthetic import check, plain_skin, replaced
+from photo_anonymizer.methods.synthetic import check, replaced
 
 SKIN_SHARE = 1.0
 """How much of skin, brows and lips is drawn at strength 1. Of the eyes nothing is; what an open mouth shows is drawn,
@@ -65,9 +65,7 @@ def own_albedo(subject: Subject, side_px: int) -> Texture:
 
     Smoothed by a bilateral filter (Tomasi & Manduchi, ICCV 1998), which takes out what is small and faint.
     """
-    texture = subject.texture if side_px == TEXTURE_PX else texture_of(subject.rgb, subject.mesh.points, side_px)
-    plain = cv2.resize(plain_skin(subject), (side_px, side_px), interpolation=cv2.INTER_LINEAR)
-    albedo = np.clip(plain_skin_is_one(texture / np.maximum(plain, 4)), 0.03, 1.8).astype(np.float32)
+    albedo = np.clip(plain_skin_is_one(subject.unlit(side_px)), 0.03, 1.8)
     size = MARKS_PX * side_px // TEXTURE_PX
     return np.asarray(cv2.bilateralFilter(albedo, size, MARKS_CONTRAST, size / 2))
 

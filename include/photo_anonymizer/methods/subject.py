@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from photo_anonymizer.mesh.approximate import approximate_mesh
 from photo_anonymizer.mesh.light import Light, fit_light
@@ -15,6 +16,7 @@ from photo_anonymizer.mesh.network import Mesh, look
 from photo_anonymizer.mesh.pose import Pose, pose_of
 from photo_anonymizer.mesh.texture import Plane, Texture, normals_of, texture_of, unrolling
 from photo_anonymizer.methods.region import Region
+from photo_anonymizer.methods.surrogate.front import lab_of
 from photo_anonymizer.model.face import Face
 from photo_anonymizer.model.pixels import Pixels
 
@@ -110,16 +112,40 @@ class Subject:
     @cached_property
     def light(self) -> Light:
         """How the face is lit, in the colours of its skin."""
-        inside = unrolling(LIGHT_PX).inside
+        inside = np.flatnonzero(unrolling(LIGHT_PX).inside)[::_EVERY]
         colours = cv2.resize(self.texture, (LIGHT_PX, LIGHT_PX), interpolation=cv2.INTER_AREA)
-        seen = self.visible[inside][::_EVERY]
-        return fit_light(colours[inside][::_EVERY], self.normals[inside][::_EVERY], seen)
+        return fit_light(
+            colours.reshape(-1, 3)[inside], self.normals.reshape(-1, 3)[inside], self.visible.ravel()[inside]
+        )
 
     @cached_property
     def visible(self) -> Plane:
         """How much the face's surface looks at the camera, unrolled: float32 (LIGHT_PX, LIGHT_PX), 0 to 1. What looks
         away shows in the texture whatever lies before or beside it."""
         return np.asarray(np.clip(-self.normals[..., 2], 0, 1))
+
+    @cached_property
+    def skin_ahead(self) -> NDArray[np.float64]:
+        """Colour of plain skin that looks the way the face looks, (3,), 0 to 255."""
+        aside = np.linspace(-0.5, 0.5, 5)
+        ahead = np.column_stack([np.sin(aside), np.zeros(5), -np.cos(aside)]) @ self.pose.rotation.T
+        return np.asarray(np.maximum(self.light.shading(ahead).mean(axis=0), 1.0), np.float64)
+
+    @cached_property
+    def plain_skin(self) -> Texture:
+        """What the face would look like if all of it were plain skin: float32 (LIGHT_PX, LIGHT_PX, 3)."""
+        return np.maximum(self.light.shading(self.normals), np.float32(0.35 * self.skin_ahead))
+
+    def unlit(self, side_px: int) -> Texture:
+        """The face's colours without its light, float32 (side_px, side_px, 3), 1 is plain skin."""
+        texture = self.texture if side_px == TEXTURE_PX else texture_of(self.rgb, self.mesh.points, side_px)
+        plain = cv2.resize(self.plain_skin, (side_px, side_px), interpolation=cv2.INTER_LINEAR)
+        return np.asarray(cv2.divide(texture, cv2.max(plain, (4.0, 4.0, 4.0, 0.0))))
+
+    @cached_property
+    def lab(self) -> Texture:
+        """The texture, a little softened, in CIELAB: float32 (TEXTURE_PX, TEXTURE_PX, 3)."""
+        return lab_of(cv2.GaussianBlur(self.texture, (0, 0), 1.2))
 
 
 def smooth_normals(points: np.ndarray, side_px: int) -> Plane:

@@ -141,16 +141,17 @@ def mean_inside(
     :param weights: (side, side), how much each place counts.
     """
     inside = _inside(loop, texture.shape[0])
-    own = weights[inside] + np.float32(1e-6) if weights is not None else None
-    return np.asarray(np.average(texture[inside], axis=0, weights=own), np.float64)
+    own = weights.ravel()[inside] + np.float32(1e-6) if weights is not None else None
+    return np.asarray(np.average(texture.reshape(-1, texture.shape[2])[inside], axis=0, weights=own), np.float64)
 
 
 @lru_cache(maxsize=32)
-def _inside(loop: tuple[int, ...], side_px: int) -> NDArray[np.bool_]:
+def _inside(loop: tuple[int, ...], side_px: int) -> NDArray[np.intp]:
+    """Numbers of the pixels inside the hull."""
     mask = np.zeros((side_px, side_px), np.uint8)
     hull = cv2.convexHull((texture_points()[list(loop)] * side_px).astype(np.float32))
     cv2.fillConvexPoly(mask, np.round(hull).astype(np.int32), 255)
-    return mask > 0
+    return np.flatnonzero(mask)
 
 
 def _step(value: float, some: float, much: float) -> Step:
