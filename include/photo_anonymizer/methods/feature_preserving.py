@@ -13,11 +13,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from photo_anonymizer.mesh.texture import Texture
+from photo_anonymizer.mesh.texture import Texture, in_colour
 from photo_anonymizer.mesh.topology import LEFT_EYE, RIGHT_EYE, texture_points
 from photo_anonymizer.methods.protocol import Painted, Parameters
 from photo_anonymizer.methods.subject import TEXTURE_PX, Subject
-from photo_anonymizer.methods.surrogate.albedo import painted, plain_skin_is_one
+from photo_anonymizer.methods.surrogate.albedo import Mark, painted, plain_skin_is_one
 from photo_anonymizer.methods.surrogate.curves import closed_curve, filled
 from photo_anonymizer.methods.surrogate.looks import drawn_look, hints_of, traits_of
 from photo_anonymizer.methods.surrogate.shape import unlike
@@ -54,28 +54,48 @@ class FeaturePreserving:
         look = drawn_look(hints, float(subject.light.mean.mean()), rng)
         shape = subject.pose.unplaced(subject.mesh.points.astype(np.float64))
         moves = unlike(shape, rng, FURTHER * strength)
-        own, share = own_albedo(subject, side_px), _shares(side_px, min(strength, 1.0))[..., np.newaxis]
-        albedo = own + share * (painted(look, side_px, rng) - own)
-        made = Surrogate(albedo.astype(np.float32), moves, look.iris, look.lashes, has_eyes=True)
+        own, drawn = own_albedo(subject, side_px), painted(look, side_px, rng)
+        albedo = own + in_colour(_shares(side_px, min(strength, 1.0))) * (drawn - own)
+        made = Surrogate(albedo, moves, look.iris, look.lashes, has_eyes=True)
         return replaced(subject, made, rng)
 
 
 def own_albedo(subject: Subject, side_px: int) -> Texture:
     """The face's own colours without light and without marks: float32 (side_px, side_px, 3), 1 is plain skin.
 
-    Smoothed by a bilateral filter (Tomasi & Manduchi, ICCV 1998), which takes out what is small and faint.
+    Smoothed by a bilateral filter (Tomasi & Manduchi, ICCV 1998), which takes out what is small and faint. The skin,
+    of which little is seen, is smoothed at half the size, in a ninth of the time; the eyes, which stay, are not.
     """
     albedo = np.clip(plain_skin_is_one(subject.unlit(side_px)), 0.03, 1.8)
-    size = MARKS_PX * side_px // TEXTURE_PX
-    return np.asarray(cv2.bilateralFilter(albedo, size, MARKS_CONTRAST, size / 2))
+    coarse = cv2.resize(albedo, (side_px // 2, side_px // 2), interpolation=cv2.INTER_AREA)
+    smooth = cv2.resize(_without_marks(coarse, side_px // 2), (side_px, side_px), interpolation=cv2.INTER_LINEAR)
+    eyes = _eyes(side_px)
+    place = eyes.place
+    smooth[place] += in_colour(eyes.where) * (_without_marks(albedo[place], side_px) - smooth[place])
+    return np.asarray(smooth)
+
+
+def _without_marks(albedo: Texture, side_px: int) -> Texture:
+    """A part of a texture of that size without what is small and faint."""
+    size = MARKS_PX * side_px / TEXTURE_PX
+    return np.asarray(cv2.bilateralFilter(albedo, round(size), MARKS_CONTRAST, size / 2))
 
 
 @lru_cache(maxsize=8)
 def _shares(side_px: int, strength: float) -> Plane:
     """How much of every place is drawn: float32 (side_px, side_px), 0 to 1."""
-    skin = np.full((side_px, side_px), SKIN_SHARE, np.float32)
+    eyes = _eyes(side_px)
+    skin = np.full((side_px, side_px), SKIN_SHARE * strength, np.float32)
+    skin[eyes.place] *= 1 - eyes.where
+    return skin
+
+
+@lru_cache(maxsize=2)
+def _eyes(side_px: int) -> Mark:
+    """The openings of the eyes with their rims, 1 inside."""
     width = max(3, 2 * round(0.02 * side_px) + 1)
-    for loop in (LEFT_EYE, RIGHT_EYE):
-        inside = filled((side_px, side_px), closed_curve(texture_points()[list(loop)] * side_px))
-        skin *= 1 - cv2.GaussianBlur(cv2.dilate(inside, np.ones((width, width))), (0, 0), 0.008 * side_px)
-    return np.asarray(skin * strength, np.float32)
+    insides = [
+        filled((side_px, side_px), closed_curve(texture_points()[list(loop)] * side_px))
+        for loop in (LEFT_EYE, RIGHT_EYE)
+    ]
+    return Mark.of(cv2.GaussianBlur(cv2.dilate(cv2.max(*insides), np.ones((width, width))), (0, 0), 0.008 * side_px))

@@ -14,7 +14,7 @@ from photo_anonymizer.mesh.approximate import approximate_mesh
 from photo_anonymizer.mesh.light import Light, fit_light
 from photo_anonymizer.mesh.network import Mesh, look
 from photo_anonymizer.mesh.pose import Pose, pose_of
-from photo_anonymizer.mesh.texture import Plane, Texture, normals_of, texture_of, unrolling
+from photo_anonymizer.mesh.texture import Plane, Texture, in_colour, normals_of, texture_of, unrolling
 from photo_anonymizer.methods.region import Region
 from photo_anonymizer.methods.surrogate.front import lab_of
 from photo_anonymizer.model.face import Face
@@ -152,4 +152,4 @@ def smooth_normals(points: np.ndarray, side_px: int) -> Plane:
     """Normals of a mesh, unrolled and rid of the triangles' edges: unit vectors, float32 (side, side, 3)."""
     spread = cv2.GaussianBlur(unrolling(side_px).spread(normals_of(points)), (0, 0), side_px / 64)
     length = np.sqrt(np.einsum("ijk,ijk->ij", spread, spread))
-    return np.asarray(spread / np.maximum(length, 1e-6)[..., np.newaxis])
+    return np.asarray(spread / in_colour(np.maximum(length, np.float32(1e-6))))

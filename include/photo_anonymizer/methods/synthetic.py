@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from photo_anonymizer.mesh.iris import gaze, irises
-from photo_anonymizer.mesh.texture import Texture, projection
+from photo_anonymizer.mesh.texture import Texture, in_colour, projection, tinted
 from photo_anonymizer.mesh.topology import OVAL, Vertices, five_points, texture_points
 from photo_anonymizer.methods.generators.paint import generated, load_generator
 from photo_anonymizer.methods.protocol import CannotPaintError, Painted, Parameters
@@ -189,17 +189,16 @@ def _lit(albedo: Texture, points: Vertices, subject: Subject) -> Texture:
     """The albedo under the photo's light, with a little gloss, as bright at the cheeks as the original."""
     side = albedo.shape[0]
     normals = smooth_normals(points, LIGHT_PX)
-    shading = np.maximum(subject.light.shading(normals), 0.3 * subject.skin_ahead).astype(np.float32)
+    shading = np.maximum(subject.light.shading(normals), np.float32(0.3 * subject.skin_ahead))
     towards = subject.light.direction - np.array([0, 0, 1])
     half = towards / max(float(np.linalg.norm(towards)), 1e-6)
-    shine = (np.clip(normals @ half, 0, 1) ** 18).astype(np.float32)
-    bright = float(subject.skin_ahead.mean())
+    gloss = _GLOSS * float(subject.skin_ahead.mean()) * cv2.pow(np.clip(normals @ np.float32(half), 0, 1), 18)
     lit = albedo * cv2.resize(shading, (side, side), interpolation=cv2.INTER_LINEAR)
-    lit += _GLOSS * bright * cv2.resize(shine, (side, side), interpolation=cv2.INTER_LINEAR)[..., np.newaxis]
+    lit += cv2.resize(in_colour(gloss), (side, side), interpolation=cv2.INTER_LINEAR)
     seen = cv2.resize(subject.visible, (TEXTURE_PX, TEXTURE_PX), interpolation=cv2.INTER_LINEAR)
     wanted = mean_inside(subject.texture, CHEEKS, seen)
     is_now = mean_inside(lit, CHEEKS, cv2.resize(seen, (side, side)))
-    return np.asarray(lit * np.clip(wanted / np.maximum(is_now, 1), 0.75, 1.35), np.float32)
+    return tinted(lit, np.clip(wanted / np.maximum(is_now, 1), 0.75, 1.35))
 
 
 def _around(points: Vertices, region: PixelBox) -> PixelBox:
