@@ -25,14 +25,13 @@ if TYPE_CHECKING:
 
 TEXTURE_PX = 256
 """Side of the texture that colours are measured in."""
-LIGHT_PX = 128
-"""Side of the texture that light is measured and laid on in: it has low frequencies only."""
+LIGHT_PX = 64
+"""Side of the texture that light is measured and laid on in. It has low frequencies only, and the normals are smoothed
+over a 64th of the texture: on a finer grid the faces look the same."""
 APPROXIMATE_BELOW_PX = 40
 """Height below which the mean face, laid on the landmarks, will do where the network finds none: nobody sees more."""
 SURE_FROM_PX = 32
 """Boxes of this height and more have a mesh; smaller ones rarely a right one (:mod:`photo_anonymizer.mesh.network`)."""
-_EVERY = 2
-"""Lighting has nine numbers a channel; every other pixel of the texture settles them as well as all do."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +111,7 @@ class Subject:
     @cached_property
     def light(self) -> Light:
         """How the face is lit, in the colours of its skin."""
-        inside = np.flatnonzero(unrolling(LIGHT_PX).inside)[::_EVERY]
+        inside = np.flatnonzero(unrolling(LIGHT_PX).inside)
         colours = cv2.resize(self.texture, (LIGHT_PX, LIGHT_PX), interpolation=cv2.INTER_AREA)
         return fit_light(
             colours.reshape(-1, 3)[inside], self.normals.reshape(-1, 3)[inside], self.visible.ravel()[inside]

@@ -95,7 +95,7 @@ def _is_no_skin(lab: Texture, skin_lab: Texture) -> NDArray[np.bool_]:
     brighter, redder, yellower = cv2.split(cv2.subtract(lab, skin_lab))
     hue = cv2.magnitude(redder, yellower)
     above = (np.arange(len(lab)) < _EYES_AT * len(lab))[:, np.newaxis]
-    hue_from, darker_from = np.where(above, *np.float32(_HUE)), np.where(above, *np.float32(_DARKER))
+    hue_from, darker_from = (np.where(above, *limits).astype(np.float32) for limits in (_HUE, _DARKER))
     other_hue = (hue > hue_from) & (brighter <= 0) | (hue > _HUE_IF_BRIGHTER) & (brighter > 0)
     return np.asarray((brighter < -darker_from) | other_hue)
 
