@@ -134,6 +134,7 @@ def projection(points: NDArray[np.floating], box: PixelBox) -> Projection:
     factor = np.array([width / box.width, height / box.height])
     flat = (points[:, :2].astype(np.float64) - (box.x0, box.y0)) * factor
     order = _far_to_near(points, triangles())
+    order = order[_reaches_into(flat[triangles()[order]], width, height)]
     number = _drawn(flat, triangles()[order], width, height)
     covered = (number >= 0).astype(np.float32)
     if not covered.any():
@@ -152,10 +153,16 @@ def normals_of(points: NDArray[np.floating]) -> Vertices:
     """Unit normals of a mesh's points, (468, 3), outwards: z negative towards the camera."""
     corners = points.astype(np.float64)[triangles()]
     faces = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]) * _outwards()
-    normals = np.zeros_like(points, dtype=np.float64)
-    for corner in range(3):
-        np.add.at(normals, triangles()[:, corner], faces)
+    normals = _about_points() @ faces
     return np.asarray(normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-9))
+
+
+@lru_cache(maxsize=1)
+def _about_points() -> csr_array:
+    """Sums over the triangles about each point: (468, 898), 1 where a point is a corner."""
+    corners = triangles()
+    numbers = np.repeat(np.arange(len(corners)), 3)
+    return csr_array((np.ones(corners.size), (corners.ravel(), numbers)), shape=(len(texture_points()), len(corners)))
 
 
 @lru_cache(maxsize=1)
@@ -174,6 +181,12 @@ def _far_to_near(points: NDArray[np.floating], corners: Triangles) -> NDArray[np
     depth = across[:, :, 2].mean(axis=1)
     order = np.argsort(-depth)
     return order[towards[order]]
+
+
+def _reaches_into(corners: NDArray[np.float64], width: int, height: int) -> NDArray[np.bool_]:
+    """Which triangles, (n, 3, 2), may be seen in a picture of that size."""
+    low, high = corners.min(axis=1), corners.max(axis=1)
+    return np.asarray(((high >= 0) & (low <= (width, height))).all(axis=1))
 
 
 def _drawn(points: NDArray[np.float64], corners: Triangles, width: int, height: int) -> NDArray[np.int32]:

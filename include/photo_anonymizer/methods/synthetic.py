@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from photo_anonymizer.mesh.iris import gaze, irises
-from photo_anonymizer.mesh.texture import Texture, in_colour, projection, tinted
+from photo_anonymizer.mesh.texture import Texture, in_colour, projection, tinted, unrolling
 from photo_anonymizer.mesh.topology import OVAL, Vertices, five_points, texture_points
 from photo_anonymizer.methods.generators.paint import generated, load_generator
 from photo_anonymizer.methods.protocol import CannotPaintError, Painted, Parameters
@@ -178,11 +178,26 @@ def _drawn(
         draw_eyes(canvas, there[:, :2], middles, own * scale, tones, made.lashes)
     if wears_glasses(subject.texture):
         draw_glasses(canvas, there[:, :2], own * scale, subject.skin_ahead)
-    as_it_was = projection((subject.mesh.points - (box.x0, box.y0, 0)) * factor, canvas_box)
-    cover = seen.shown(_rim()) * cv2.GaussianBlur(seen.covered, (0, 0), 1.0) * (1 - as_it_was.shown(front))
+    as_it_was = (subject.mesh.points - (box.x0, box.y0, 0)) * factor
+    cover = seen.shown(_rim()) * cv2.GaussianBlur(seen.covered, (0, 0), 1.0)
+    _uncover(cover, as_it_was, front)
     how = cv2.INTER_AREA if scale > 1 else cv2.INTER_LINEAR
     wh = box.width, box.height
     return cv2.resize(canvas, wh, interpolation=how), cv2.resize(cover, wh, interpolation=how)
+
+
+def _uncover(cover: Canvas, points: Vertices, front: NDArray[np.float32]) -> None:
+    """Takes what lies in front of a mesh out of the cover; only that part of the canvas is looked at."""
+    some = cv2.dilate(cv2.resize(front, (LIGHT_PX, LIGHT_PX), interpolation=cv2.INTER_AREA), np.ones((3, 3)))
+    there = unrolling(LIGHT_PX).spread(points[:, :2])[some > 0]
+    if not len(there):
+        return
+    low = np.floor(there.min(axis=0)).astype(int).clip(0)
+    high = np.ceil(there.max(axis=0)).astype(int).clip(0, cover.shape[::-1])
+    if (low >= high).any():
+        return
+    box = PixelBox(x0=int(low[0]), y0=int(low[1]), x1=int(high[0]), y1=int(high[1]))
+    cover[box.slices] *= 1 - projection(points, box).shown(front)
 
 
 def _lit(albedo: Texture, points: Vertices, subject: Subject) -> Texture:

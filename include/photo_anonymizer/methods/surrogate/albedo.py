@@ -196,7 +196,7 @@ def _brows(face: Texture, look: Look, rng: np.random.Generator) -> None:
     high = np.ceil(hairs.max(axis=(0, 1, 2)) + margin).astype(int).clip(0, side_px)
     shape = high[1] - low[1], high[0] - low[0]
     shades = [
-        drawn_lines(shape, list(some.reshape(-1, 2, 2)), 1, shade)
+        drawn_lines(shape, some.reshape(-1, 2, 2), 1, shade)
         for shade, some in zip((0.55, 0.75, 0.95), np.array_split(hairs - low, 3, axis=1), strict=True)
     ]
     layer = np.maximum.reduce(shades)

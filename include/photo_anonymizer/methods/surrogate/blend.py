@@ -35,7 +35,7 @@ def meeting(face: Canvas, photo: Canvas, alpha: Plane) -> Canvas:
         return np.asarray(cv2.resize(values, size, interpolation=cv2.INTER_AREA))
 
     rim = coarse(((alpha > 0.02) & (alpha < 0.75)).astype(np.float32))
-    difference = coarse(photo) - coarse(face)
+    difference = coarse(photo - face)
     weight = rim * np.exp(-((np.abs(difference).mean(axis=2) / _SAME_SKIN) ** 2)).astype(np.float32)
     sigma = 0.13 * max(size)
     total = cv2.GaussianBlur(weight, (0, 0), sigma)[..., np.newaxis] + np.float32(0.004)
@@ -71,7 +71,8 @@ def grain(photo: Canvas, where: Plane) -> float:
         return 0.0
     grey = brightness(photo)
     rough = np.abs(grey - cv2.GaussianBlur(grey, (0, 0), 1.0))[inside]
-    calm = np.sort(rough)[: max(1, len(rough) // 2)]
+    half = len(rough) // 2
+    calm = np.partition(rough, half)[:half]
     return float(min(1.9 * calm.mean(), 12.0))
 
 
