@@ -20,6 +20,7 @@ from photo_anonymizer.mesh.topology import INNER_LIPS, LEFT_BROW, OUTER_LIPS, RI
 from photo_anonymizer.methods.surrogate.curves import closed_curve, curve, filled
 from photo_anonymizer.methods.surrogate.curves import lines as drawn_lines
 from photo_anonymizer.methods.surrogate.looks import Look
+from photo_anonymizer.methods.surrogate.noise import white_noise
 
 UNITS = 512.0
 HAIRS_A_BROW = 260
@@ -124,11 +125,11 @@ def _spots(spots: Sequence[tuple[int, float]], side_px: int) -> Plane:
 
 def _noise(cells: int, side_px: int, rng: np.random.Generator) -> Plane:
     """Noise of unit deviation with so many features along a side."""
-    coarse = rng.standard_normal((cells, cells), dtype=np.float32)
+    coarse = white_noise((cells, cells), rng)
     if cells == side_px:
         return coarse
     shown = cv2.resize(coarse, (side_px, side_px), interpolation=cv2.INTER_LINEAR)
-    return np.asarray(shown / max(float(shown.std()), 1e-6))
+    return np.asarray(shown * np.float32(1 / max(float(shown.std()), 1e-6)))
 
 
 def _darken(face: Texture, mark: Mark, amounts: Sequence[float]) -> None:
@@ -173,7 +174,7 @@ def _filled(loop: tuple[int, ...], side_px: int, soft: float) -> Plane:
 def _lips(face: Texture, look: Look, rng: np.random.Generator) -> None:
     side_px = face.shape[0]
     lips, gloss = _mouth(side_px)
-    grooves = 1 + 0.03 * cv2.GaussianBlur(rng.standard_normal((1, side_px), dtype=np.float32), (0, 0), 1.2)
+    grooves = 1 + 0.03 * cv2.GaussianBlur(white_noise((1, side_px), rng), (0, 0), 1.2)
     tint = np.asarray(look.lip_tint, np.float32) * grooves[:, lips.place[1], np.newaxis]
     face[lips.place] *= (1 + lips.where[..., np.newaxis] * (tint - 1)) * (1 + 0.1 * gloss[..., np.newaxis])
     _darken(face, _strokes((INNER_LIPS[:11],), side_px, 3, 1.6), (0.42, 0.5, 0.48))

@@ -6,6 +6,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from photo_anonymizer.mesh.texture import in_colour
+from photo_anonymizer.methods.surrogate.noise import white_noise
+
 Canvas = NDArray[np.float32]
 Plane = NDArray[np.float32]
 _COARSE_PX = 48
@@ -79,9 +82,9 @@ def grain(photo: Canvas, where: Plane) -> float:
 def with_grain(face: Canvas, sigma: float, rng: np.random.Generator) -> Canvas:
     """The face with noise of that strength in brightness, a little coarser than the pixels, as demosaicing and JPEG
     leave it."""
-    noise = cv2.GaussianBlur(rng.normal(size=face.shape[:2]).astype(np.float32), (0, 0), 0.6)
-    noise *= sigma / max(float(noise.std()), 1e-6)
-    return np.asarray(face + noise[..., np.newaxis])
+    noise = cv2.GaussianBlur(white_noise(face.shape[:2], rng), (0, 0), 0.6)
+    noise *= np.float32(sigma / max(float(noise.std()), 1e-6))
+    return np.asarray(face + in_colour(noise))
 
 
 def _fine(picture: Canvas, inside: NDArray[np.bool_]) -> float:
