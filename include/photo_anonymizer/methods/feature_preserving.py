@@ -21,7 +21,7 @@ from photo_anonymizer.methods.surrogate.albedo import Mark, painted, plain_skin_
 from photo_anonymizer.methods.surrogate.curves import closed_curve, filled
 from photo_anonymizer.methods.surrogate.looks import drawn_look, hints_of, traits_of
 from photo_anonymizer.methods.surrogate.shape import unlike
-from photo_anonymizer.methods.surrogate.source import LARGE_FROM_PX_A_CM, LARGE_PX, SMALL_PX, Surrogate
+from photo_anonymizer.methods.surrogate.source import Surrogate, drawn_side_px
 from photo_anonymizer.methods.synthetic import check, replaced
 
 SKIN_SHARE = 1.0
@@ -31,7 +31,7 @@ FURTHER = 1.6
 """How much further features move than those of a drawn face: here the eyes stay the person's own. Twice as far bends
 the pose by more than 3°."""
 MARKS_PX, MARKS_CONTRAST = 9, 0.12
-"""Size of the neighbourhood, in px of the small texture, and contrast, relative to the skin, of what counts as a mark
+"""Size of the neighbourhood, in px of a texture of TEXTURE_PX, and contrast, relative to the skin, of what counts as a mark
 on the skin and is smoothed away; features have more."""
 
 Plane = NDArray[np.float32]
@@ -49,7 +49,7 @@ class FeaturePreserving:
         """See :class:`~photo_anonymizer.methods.protocol.Method`."""
         check(subject)
         strength = float(parameters["strength"])
-        side_px = LARGE_PX if subject.pose.scale > LARGE_FROM_PX_A_CM else SMALL_PX
+        side_px = drawn_side_px(subject.pose.scale)
         hints = hints_of(traits_of(subject.texture), subject.face.box.height)
         look = drawn_look(hints, float(subject.light.mean.mean()), rng)
         shape = subject.pose.unplaced(subject.mesh.points.astype(np.float64))

@@ -137,8 +137,12 @@ class Subject:
 
     def unlit(self, side_px: int) -> Texture:
         """The face's colours without its light, float32 (side_px, side_px, 3), 1 is plain skin."""
-        texture = self.texture if side_px == TEXTURE_PX else texture_of(self.rgb, self.mesh.points, side_px)
-        plain = cv2.resize(self.plain_skin, (side_px, side_px), interpolation=cv2.INTER_LINEAR)
+        wh = side_px, side_px
+        if side_px > TEXTURE_PX:
+            texture = texture_of(self.rgb, self.mesh.points, side_px)
+        else:
+            texture = cv2.resize(self.texture, wh, interpolation=cv2.INTER_CUBIC)
+        plain = cv2.resize(self.plain_skin, wh, interpolation=cv2.INTER_LINEAR)
         return np.asarray(cv2.divide(texture, cv2.max(plain, (4.0, 4.0, 4.0, 0.0))))
 
     @cached_property

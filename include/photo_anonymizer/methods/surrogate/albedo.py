@@ -24,6 +24,7 @@ from photo_anonymizer.methods.surrogate.noise import white_noise
 
 UNITS = 512.0
 HAIRS_A_BROW = 260
+_HAIR_WIDTH = 2.4
 _UPPER_LIDS = ((33, 246, 161, 160, 159, 158, 157, 173, 133), (263, 466, 388, 387, 386, 385, 384, 398, 362))
 _LOWER_LIDS = ((33, 7, 163, 144, 145, 153, 154, 155, 133), (263, 249, 390, 373, 374, 380, 381, 382, 362))
 _CREASES = ((247, 30, 29, 27, 28, 56, 190), (467, 260, 259, 257, 258, 286, 414))
@@ -101,7 +102,7 @@ def _skin(look: Look, side_px: int, rng: np.random.Generator) -> Texture:
     return np.asarray(skin)
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=6)
 def _zones(side_px: int) -> tuple[Texture, Texture]:
     """What blood adds (cheeks, nose, chin), and skin without it: darker around the eyes, yellower above."""
     red = _spots(((205, 62), (425, 62), (4, 40), (199, 40), (50, 48), (280, 48)), side_px)
@@ -153,7 +154,7 @@ def _strokes(lines: Lines, side_px: int, width: float, soft: float) -> Mark:
     return Mark.of(blurred / max(float(blurred.max()), 1e-6))
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=6)
 def _nostrils(side_px: int) -> Mark:
     unit = side_px / UNITS
     layer = np.zeros((side_px, side_px), np.float32)
@@ -180,7 +181,7 @@ def _lips(face: Texture, look: Look, rng: np.random.Generator) -> None:
     _darken(face, _strokes((INNER_LIPS[:11],), side_px, 3, 1.6), (0.42, 0.5, 0.48))
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=6)
 def _mouth(side_px: int) -> tuple[Mark, Plane]:
     """The lips, and the light on the lower one."""
     lips = Mark.of(_filled(OUTER_LIPS, side_px, 3.0))
@@ -196,8 +197,9 @@ def _brows(face: Texture, look: Look, rng: np.random.Generator) -> None:
     low = np.floor(hairs.min(axis=(0, 1, 2)) - margin).astype(int).clip(0)
     high = np.ceil(hairs.max(axis=(0, 1, 2)) + margin).astype(int).clip(0, side_px)
     shape = high[1] - low[1], high[0] - low[0]
+    strength = min(1.0, _HAIR_WIDTH * unit)  # thinner than a pixel means fainter
     shades = [
-        drawn_lines(shape, some.reshape(-1, 2, 2), 1, shade)
+        drawn_lines(shape, some.reshape(-1, 2, 2), 1, shade * strength)
         for shade, some in zip((0.55, 0.75, 0.95), np.array_split(hairs - low, 3, axis=1), strict=True)
     ]
     layer = np.maximum.reduce(shades)
