@@ -31,8 +31,8 @@ FURTHER = 1.6
 """How much further features move than those of a drawn face: here the eyes stay the person's own. Twice as far bends
 the pose by more than 3°."""
 MARKS_PX, MARKS_CONTRAST = 9, 0.12
-"""Size of the neighbourhood, in px of a texture of TEXTURE_PX, and contrast, relative to the skin, of what counts as a mark
-on the skin and is smoothed away; features have more."""
+"""Size of the neighbourhood, in px of a texture of TEXTURE_PX, and contrast, relative to the skin, of what counts as a
+mark on the skin and is smoothed away; features have more."""
 
 Plane = NDArray[np.float32]
 
