@@ -70,7 +70,7 @@ class Unrolling:
 def unrolling(side_px: int) -> Unrolling:
     """How a texture of so many pixels a side is laid out."""
     points = texture_points() * side_px
-    number = _drawn(points, triangles(), side_px, side_px)
+    number = _drawn(points[triangles()], side_px, side_px)
     inside = number >= 0
     # Just outside the outline the nearest triangle goes on, so that interpolation at the edge finds something.
     _, nearest = cv2.distanceTransformWithLabels(
@@ -134,14 +134,16 @@ def projection(points: NDArray[np.floating], box: PixelBox) -> Projection:
     factor = np.array([width / box.width, height / box.height])
     flat = (points[:, :2].astype(np.float64) - (box.x0, box.y0)) * factor
     order = _far_to_near(points, triangles())
-    order = order[_reaches_into(flat[triangles()[order]], width, height)]
-    number = _drawn(flat, triangles()[order], width, height)
+    corners = flat[triangles()[order]]
+    reach = _reach_into(corners, width, height)
+    order, corners = order[reach], corners[reach]
+    number = _drawn(corners, width, height)
     covered = (number >= 0).astype(np.float32)
     if not covered.any():
         return Projection(
             np.zeros((box.height, box.width, 2), np.float32), np.zeros((box.height, box.width), np.float32)
         )
-    places = _places(flat, triangles()[order], number)
+    places = _places(corners, texture_points()[triangles()[order]], number)
     if scale < 1:
         size = box.width, box.height
         covered = cv2.resize(covered, size, interpolation=cv2.INTER_LINEAR)
@@ -183,17 +185,16 @@ def _far_to_near(points: NDArray[np.floating], corners: Triangles) -> NDArray[np
     return order[towards[order]]
 
 
-def _reaches_into(corners: NDArray[np.float64], width: int, height: int) -> NDArray[np.bool_]:
+def _reach_into(corners: NDArray[np.float64], width: int, height: int) -> NDArray[np.bool_]:
     """Which triangles, (n, 3, 2), may be seen in a picture of that size."""
     low, high = corners.min(axis=1), corners.max(axis=1)
     return np.asarray(((high >= 0) & (low <= (width, height))).all(axis=1))
 
 
-def _drawn(points: NDArray[np.float64], corners: Triangles, width: int, height: int) -> NDArray[np.int32]:
-    """The number of the triangle that is seen at every pixel, −1 for none; later ones lie on top."""
+def _drawn(corners: NDArray[np.float64], width: int, height: int) -> NDArray[np.int32]:
+    """The number of the triangle, of (n, 3, 2), that is seen at every pixel, −1 for none; later ones lie on top."""
     picture = np.full((height, width), -1, np.int32)
-    fixed = np.round((points - 0.5) * 16).astype(np.int32)[corners]
-    for number, triangle in enumerate(fixed):
+    for number, triangle in enumerate(np.round((corners - 0.5) * 16).astype(np.int32)):
         cv2.fillConvexPoly(picture, triangle, number, cv2.LINE_8, 4)
     return picture
 
@@ -211,17 +212,18 @@ def _barycentric(
     return np.stack([1 - second - third, second, third], axis=-1).astype(np.float32)
 
 
-def _places(flat: NDArray[np.float64], corners: Triangles, number: NDArray[np.int32]) -> Plane:
-    """Texture coordinates of every pixel, (height, width, 2); beside the mesh those of the nearest pixel on it."""
+def _places(corners: NDArray[np.float64], sources: NDArray[np.float64], number: NDArray[np.int32]) -> Plane:
+    """Texture coordinates of every pixel, (height, width, 2), of triangles, (n, 3, 2) in px, that come from these in
+    the texture; beside the mesh those of the nearest pixel on it."""
     height, width = number.shape
     x = (np.arange(width, dtype=np.float32) + np.float32(0.5))[np.newaxis, :]
     y = (np.arange(height, dtype=np.float32) + np.float32(0.5))[:, np.newaxis]
-    own = np.maximum(number, 0)
+    own = np.maximum(number, 0).astype(np.intp)
     # Plane by plane: six short tables are looked up faster than one of six columns.
     places = cv2.merge(
         [
             x * np.take(by_x, own) + y * np.take(by_y, own) + np.take(at_0, own)
-            for by_x, by_y, at_0 in _affine_maps(flat[corners], texture_points()[corners])
+            for by_x, by_y, at_0 in _affine_maps(corners, sources)
         ]
     )
     on, beside = np.flatnonzero(number >= 0), np.flatnonzero(number < 0)

@@ -41,6 +41,8 @@ MAX_HIDDEN = 0.4
 COARSEST_PX_A_CM, FINEST_PX_A_CM = 10.0, 36.0
 """Resolutions between which faces are drawn: smaller ones are shrunk, so that their features stay clean; larger ones
 are enlarged, as nothing finer is drawn."""
+_ALIASES_FROM = 1.5
+"""Pictures that are shrunk this many times and more must be shrunk by areas, which takes eight times as long."""
 _SURELY_FACE = 0.6
 """The ellipse in the detected box times this is face, whatever the head's turn."""
 _GLOSS = 0.1
@@ -181,7 +183,7 @@ def _drawn(
     as_it_was = (subject.mesh.points - (box.x0, box.y0, 0)) * factor
     cover = seen.shown(_rim()) * cv2.GaussianBlur(seen.covered, (0, 0), 1.0)
     _uncover(cover, as_it_was, front)
-    how = cv2.INTER_AREA if scale > 1 else cv2.INTER_LINEAR
+    how = cv2.INTER_AREA if scale > _ALIASES_FROM else cv2.INTER_LINEAR
     wh = box.width, box.height
     return cv2.resize(canvas, wh, interpolation=how), cv2.resize(cover, wh, interpolation=how)
 
