@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from photo_anonymizer.config import load_config
-from photo_anonymizer.mesh.topology import CHIN, LEFT_EYE, RIGHT_EYE
+from photo_anonymizer.mesh.topology import CHIN, LEFT_EYE, RIGHT_EYE, texture_points
 from photo_anonymizer.methods.feature_preserving import FeaturePreserving, own_albedo
 from photo_anonymizer.methods.ladder import ladder
 from photo_anonymizer.methods.protocol import CannotPaintError, Painted
@@ -75,6 +75,16 @@ def test_marks_on_the_skin_are_smoothed_away() -> None:
     after = np.abs(own_albedo(marked, 256) - own_albedo(plain, 256)).max()
     assert before > 0.04
     assert after < before / 2
+
+
+def test_the_eyes_are_kept_as_sharp_as_the_photo_shows_them() -> None:
+    """The skin is smoothed at half the size; in the eyes edges are as steep as in the texture without its light."""
+    someone = drawn_face()
+    x, y = (texture_points()[[159, 145]].mean(axis=0) * 256).astype(int)
+    eye = slice(y - 3, y + 4), slice(x - 8, x + 9)
+    faces = someone.unlit(256), own_albedo(someone, 256)
+    before, after = (np.abs(np.diff(face[eye], axis=1)).max() for face in faces)
+    assert after > 0.8 * before
 
 
 def test_the_outline_and_what_is_around_it_stay() -> None:

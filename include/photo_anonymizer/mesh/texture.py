@@ -219,13 +219,15 @@ def _places(corners: NDArray[np.float64], sources: NDArray[np.float64], number: 
     x = (np.arange(width, dtype=np.float32) + np.float32(0.5))[np.newaxis, :]
     y = (np.arange(height, dtype=np.float32) + np.float32(0.5))[:, np.newaxis]
     own = np.maximum(number, 0).astype(np.intp)
-    # Plane by plane: six short tables are looked up faster than one of six columns.
-    places = cv2.merge(
-        [
-            x * np.take(by_x, own) + y * np.take(by_y, own) + np.take(at_0, own)
-            for by_x, by_y, at_0 in _affine_maps(corners, sources)
-        ]
-    )
+    planes = []
+    # Plane by plane: short tables are looked up faster than one of many columns.
+    for (by_x, by_y, at_0), source in zip(_affine_maps(corners, sources), sources.astype(np.float32).T, strict=True):
+        place = x * np.take(by_x, own) + y * np.take(by_y, own) + np.take(at_0, own)
+        # A triangle seen from its side is narrower than the pixels that it is drawn on.
+        cv2.max(place, np.take(source.min(axis=0), own), dst=place)
+        cv2.min(place, np.take(source.max(axis=0), own), dst=place)
+        planes.append(place)
+    places = cv2.merge(planes)
     on, beside = np.flatnonzero(number >= 0), np.flatnonzero(number < 0)
     if beside.size:
         _, labels = cv2.distanceTransformWithLabels(
@@ -235,7 +237,7 @@ def _places(corners: NDArray[np.float64], sources: NDArray[np.float64], number: 
         pixel[labels.ravel()[on]] = on
         flat_places = places.reshape(-1, 2)
         flat_places[beside] = flat_places[pixel[labels.ravel()[beside]]]
-    return np.asarray(np.clip(places, 0, 1), np.float32)
+    return np.asarray(places, np.float32)
 
 
 def _affine_maps(target: NDArray[np.float64], source: NDArray[np.float64]) -> NDArray[np.float32]:
