@@ -30,6 +30,8 @@ beside and below them, where shadows and sideburns are more likely than strands 
 _HUE_IF_BRIGHTER = 20.0
 _EYES_AT = 0.4
 """Where that changes, in heights of the texture."""
+_LOWEST_PX = 159
+"""Rows from here on are at the height of the mouth or below."""
 _REACH_PX = 62
 """How far into the face, from its outline, something in front of it is looked for."""
 
@@ -46,7 +48,10 @@ def in_front(lab: Texture, skin_lab: Texture) -> Plane:
     :param lab: the face unrolled, in CIELAB, float32 (SIDE_PX, SIDE_PX, 3).
     :param skin_lab: what plain skin would look like there under the face's light; likewise.
     """
-    other = cv2.bitwise_and(_is_no_skin(lab, skin_lab).view(np.uint8), _possible())
+    other = np.zeros((SIDE_PX, SIDE_PX), np.uint8)
+    rows = slice(0, _LOWEST_PX)
+    other[rows] = _is_no_skin(lab[rows], skin_lab[rows])
+    other &= _possible()
     other = cv2.morphologyEx(other, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
     count, number = cv2.connectedComponents(other)
     kept = np.zeros(count, np.float32)
@@ -94,7 +99,7 @@ def _is_no_skin(lab: Texture, skin_lab: Texture) -> NDArray[np.bool_]:
     """Of another hue than the lit skin, or much darker. Highlights are brighter and paler, and stay skin."""
     brighter, redder, yellower = cv2.split(cv2.subtract(lab, skin_lab))
     hue = cv2.magnitude(redder, yellower)
-    above = (np.arange(len(lab)) < _EYES_AT * len(lab))[:, np.newaxis]
+    above = (np.arange(len(lab)) < _EYES_AT * SIDE_PX)[:, np.newaxis]
     hue_from, darker_from = (np.where(above, *limits).astype(np.float32) for limits in (_HUE, _DARKER))
     other_hue = (hue > hue_from) & (brighter <= 0) | (hue > _HUE_IF_BRIGHTER) & (brighter > 0)
     return np.asarray((brighter < -darker_from) | other_hue)
@@ -119,8 +124,8 @@ def _possible() -> NDArray[np.uint8]:
     features = np.zeros((SIDE_PX, SIDE_PX), np.uint8)
     for loop in (LEFT_EYE, RIGHT_EYE, LEFT_BROW, RIGHT_BROW, OUTER_LIPS):
         features |= _area(loop, 7)
-    below = np.arange(SIDE_PX)[:, np.newaxis] > 0.62 * SIDE_PX
-    return np.asarray((features == 0) & ~below & (_depth() < _REACH_PX), np.uint8)
+    above = np.arange(SIDE_PX)[:, np.newaxis] < _LOWEST_PX
+    return np.asarray((features == 0) & above & (_depth() < _REACH_PX), np.uint8)
 
 
 @lru_cache(maxsize=1)
