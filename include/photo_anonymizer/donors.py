@@ -28,11 +28,10 @@ from photo_anonymizer.detection.stage import STAGE as DETECT
 from photo_anonymizer.errors import ConfigError
 from photo_anonymizer.imagefile import decode
 from photo_anonymizer.methods.region import region_of
-from photo_anonymizer.methods.subject import OfferedDonors, Person, Subject
+from photo_anonymizer.methods.subject import TEXTURE_PX, OfferedDonors, Person, Subject
 from photo_anonymizer.methods.surrogate.donors import DonorPool, load_pool, stored
 from photo_anonymizer.methods.surrogate.front import bridge_is_bare, hidden_share
 from photo_anonymizer.methods.surrogate.looks import traits_of
-from photo_anonymizer.methods.synthetic import plain_skin
 from photo_anonymizer.model.face import Face
 from photo_anonymizer.model.pixels import Pixels
 from photo_anonymizer.model.record import PhotoRecord
@@ -171,13 +170,13 @@ def lent_by(rgb: Pixels, face: Face) -> Lent | Unfit:
         return "not_clear"
     if _turned_rad(subject) > MAX_DONOR_TURN_RAD:
         return "turned"
-    if hidden_share(subject.texture) > MAX_HIDDEN:
+    if hidden_share(subject.lab) > MAX_HIDDEN:
         return "partly_hidden"
     if not bridge_is_bare(subject.texture):
         return "glasses"
     return Lent(
         quality=min(face.box.height / 200, 1.0) - _turned_rad(subject),
-        albedo=stored((subject.texture / np.maximum(plain_skin(subject), 4)).astype(np.float32)),
+        albedo=stored(subject.unlit(TEXTURE_PX)),
         shape=subject.pose.unplaced(subject.mesh.points.astype(np.float64)).astype(np.float32),
         traits=traits_of(subject.texture),
     )

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from meshes import turned_mesh
-from photo_anonymizer.mesh.texture import normals_of, projection, texture_of, unrolling
-from photo_anonymizer.mesh.topology import LEFT_EYE, mean_shape, texture_points
+from photo_anonymizer.mesh.texture import in_colour, normals_of, projection, texture_of, tinted, unrolling
+from photo_anonymizer.mesh.topology import LEFT_EYE, mean_shape, texture_points, triangles
 from photo_anonymizer.model.geometry import PixelBox
 
 SIDE = 128
@@ -52,6 +52,29 @@ def test_of_two_layers_the_nearer_one_is_seen() -> None:
     assert right < 0.35 < front.shown(shade)[front.covered > 0.5].mean()
 
 
+def test_a_part_of_a_face_is_seen_as_in_the_whole() -> None:
+    points = turned_mesh(0.5, 0.1, 0.2, 14, (150, 150))
+    whole = projection(points, PixelBox(x0=0, y0=0, x1=300, y1=300))
+    box = PixelBox(x0=120, y0=90, x1=180, y1=150)
+    part = projection(points, box)
+    assert np.array_equal(part.covered, whole.covered[box.slices])
+    assert part.covered.all()
+    assert part.places == pytest.approx(whole.places[box.slices], abs=1e-3)
+
+
+def test_a_pixel_shows_a_place_of_a_triangle_that_it_touches() -> None:
+    """Triangles that are seen from their side are narrower than a pixel, and show nothing that lies beyond them."""
+    points = turned_mesh(0.7, -0.3, 0, 14, (150, 150))
+    seen = projection(points, PixelBox(x0=0, y0=0, x1=300, y1=300))
+    corners, sources = points[triangles(), :2], texture_points()[triangles()]
+    for row, column in np.argwhere(seen.covered > 0)[::50]:
+        pixel = np.array([column, row]) + 0.5
+        touched = ((corners.min(axis=1) <= pixel + 1) & (corners.max(axis=1) >= pixel - 1)).all(axis=1)
+        place = seen.places[row, column]
+        within = (sources.min(axis=1) <= place + 1e-5) & (sources.max(axis=1) >= place - 1e-5)
+        assert within[touched].all(axis=1).any()
+
+
 def test_a_mesh_beside_the_box_covers_nothing() -> None:
     seen = projection(turned_mesh(0, 0, 0, 5, (500, 500)), PixelBox(x0=0, y0=0, x1=40, y1=30))
     assert not seen.covered.any()
@@ -84,3 +107,10 @@ def test_spreading_gives_every_point_its_value_back() -> None:
     places = layout.spread(texture_points())
     columns, rows = np.meshgrid((np.arange(256) + 0.5) / 256, (np.arange(256) + 0.5) / 256)
     assert places[layout.inside] == pytest.approx(np.stack([columns, rows], -1)[layout.inside], abs=2e-3)
+
+
+def test_tinting_and_colouring_are_products_and_copies() -> None:
+    texture = np.random.default_rng(3).random((5, 7, 3), dtype=np.float32)
+    factors = np.array([0.5, 1.0, 2.0])
+    assert tinted(texture, factors) == pytest.approx(texture * factors, rel=1e-6)
+    assert np.array_equal(in_colour(texture[..., 0].copy()), np.repeat(texture[..., :1], 3, axis=2))

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from photo_anonymizer.config import load_config
-from photo_anonymizer.mesh.topology import CHIN, LEFT_EYE, RIGHT_EYE
-from photo_anonymizer.methods.feature_preserving import FeaturePreserving, own_albedo
+from photo_anonymizer.mesh.topology import CHIN, LEFT_EYE, RIGHT_EYE, texture_points
+from photo_anonymizer.methods.feature_preserving import FeaturePreserving, own_albedo, with_own, without_marks
 from photo_anonymizer.methods.ladder import ladder
 from photo_anonymizer.methods.protocol import CannotPaintError, Painted
 from photo_anonymizer.methods.stage import patch_of
@@ -72,9 +72,19 @@ def test_marks_on_the_skin_are_smoothed_away() -> None:
         cv2.circle(photo, (int(x), int(y)), 1, (photo[y, x] * 0.9).astype(int).tolist(), -1)
     marked = subject(200, photo=photo)
     before = np.abs(marked.texture - plain.texture).max() / plain.texture.mean()
-    after = np.abs(own_albedo(marked, 256) - own_albedo(plain, 256)).max()
+    after = np.abs(np.subtract(*(without_marks(own_albedo(face, 256), 256) for face in (marked, plain)))).max()
     assert before > 0.04
     assert after < before / 2
+
+
+def test_of_the_own_colours_only_the_eyes_stay_and_below_full_strength_skin_too() -> None:
+    side_px, (x, y) = 256, np.round(texture_points()[list(LEFT_EYE)].mean(axis=0) * 256).astype(int)
+    drawn, own = np.ones((side_px, side_px, 3), np.float32), np.full((side_px, side_px, 3), 0.5, np.float32)
+    whole, half = with_own(drawn, own, 1.0), with_own(drawn, own, 0.5)
+    assert whole[y, x] == pytest.approx(0.5, abs=0.02)
+    assert (whole[side_px // 2 :] == 1).all()
+    assert half[side_px // 2 :] == pytest.approx(0.75, abs=0.01)
+    assert (drawn == 1).all()
 
 
 def test_the_outline_and_what_is_around_it_stay() -> None:

@@ -51,7 +51,7 @@ class Light:
 def harmonics(normals: FloatArray) -> NDArray[np.float32]:
     """The first nine real spherical harmonics without their constants, (n, 9), of unit vectors (n, 3)."""
     x, y, z = (normals[:, axis].astype(np.float32) for axis in range(3))
-    return np.stack([np.ones_like(x), x, y, z, x * y, x * z, y * z, x * x - y * y, 3 * z * z - 1], axis=1)
+    return np.stack([np.ones_like(x), x, y, z, x * y, x * z, y * z, x * x - y * y, 3 * z * z - 1]).T
 
 
 def fit_light(colours: FloatArray, normals: FloatArray, weights: FloatArray | None = None, rounds: int = 3) -> Light:
@@ -66,13 +66,14 @@ def fit_light(colours: FloatArray, normals: FloatArray, weights: FloatArray | No
     values = colours.astype(np.float64)
     importance = np.ones(len(basis)) if weights is None else weights.astype(np.float64)
     ridge = np.diag(_RIDGES)
+    evenly = np.full(values.shape[1], 1 / values.shape[1])
     terms: NDArray[np.floating] = np.zeros((9, 3))
     own = importance
     for _ in range(rounds):
         total = max(float(own.sum()), 1e-9)
         weighted = basis * own[:, np.newaxis]
         terms = np.linalg.solve(weighted.T @ basis / total + ridge + 1e-9 * np.eye(9), weighted.T @ values / total)
-        off = np.abs(values - basis @ terms).mean(axis=1)
+        off = np.abs(values - basis @ terms) @ evenly
         limit = 1.345 * max(1.4826 * float(np.median(off[importance > 0])) if (importance > 0).any() else 1.0, 1.0)
         own = importance * np.minimum(1.0, limit / np.maximum(off, 1e-9))
     return Light(terms.astype(np.float64))

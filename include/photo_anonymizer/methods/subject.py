@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from photo_anonymizer.mesh.approximate import approximate_mesh
 from photo_anonymizer.mesh.light import Light, fit_light
 from photo_anonymizer.mesh.network import Mesh, look
 from photo_anonymizer.mesh.pose import Pose, pose_of
-from photo_anonymizer.mesh.texture import Plane, Texture, normals_of, texture_of, unrolling
+from photo_anonymizer.mesh.texture import Plane, Texture, in_colour, normals_of, texture_of, unrolling
 from photo_anonymizer.methods.region import Region
+from photo_anonymizer.methods.surrogate.front import lab_of
 from photo_anonymizer.model.face import Face
 from photo_anonymizer.model.pixels import Pixels
 
@@ -23,14 +25,13 @@ if TYPE_CHECKING:
 
 TEXTURE_PX = 256
 """Side of the texture that colours are measured in."""
-LIGHT_PX = 128
-"""Side of the texture that light is measured and laid on in: it has low frequencies only."""
+LIGHT_PX = 64
+"""Side of the texture that light is measured and laid on in. It has low frequencies only, and the normals are smoothed
+over a 64th of the texture: on a finer grid the faces look the same."""
 APPROXIMATE_BELOW_PX = 40
 """Height below which the mean face, laid on the landmarks, will do where the network finds none: nobody sees more."""
 SURE_FROM_PX = 32
 """Boxes of this height and more have a mesh; smaller ones rarely a right one (:mod:`photo_anonymizer.mesh.network`)."""
-_EVERY = 2
-"""Lighting has nine numbers a channel; every other pixel of the texture settles them as well as all do."""
 
 
 @dataclass(frozen=True)
@@ -110,10 +111,11 @@ class Subject:
     @cached_property
     def light(self) -> Light:
         """How the face is lit, in the colours of its skin."""
-        inside = unrolling(LIGHT_PX).inside
+        inside = np.flatnonzero(unrolling(LIGHT_PX).inside)
         colours = cv2.resize(self.texture, (LIGHT_PX, LIGHT_PX), interpolation=cv2.INTER_AREA)
-        seen = self.visible[inside][::_EVERY]
-        return fit_light(colours[inside][::_EVERY], self.normals[inside][::_EVERY], seen)
+        return fit_light(
+            colours.reshape(-1, 3)[inside], self.normals.reshape(-1, 3)[inside], self.visible.ravel()[inside]
+        )
 
     @cached_property
     def visible(self) -> Plane:
@@ -121,9 +123,36 @@ class Subject:
         away shows in the texture whatever lies before or beside it."""
         return np.asarray(np.clip(-self.normals[..., 2], 0, 1))
 
+    @cached_property
+    def skin_ahead(self) -> NDArray[np.float64]:
+        """Colour of plain skin that looks the way the face looks, (3,), 0 to 255."""
+        aside = np.linspace(-0.5, 0.5, 5)
+        ahead = np.column_stack([np.sin(aside), np.zeros(5), -np.cos(aside)]) @ self.pose.rotation.T
+        return np.asarray(np.maximum(self.light.shading(ahead).mean(axis=0), 1.0), np.float64)
+
+    @cached_property
+    def plain_skin(self) -> Texture:
+        """What the face would look like if all of it were plain skin: float32 (LIGHT_PX, LIGHT_PX, 3)."""
+        return np.maximum(self.light.shading(self.normals), np.float32(0.35 * self.skin_ahead))
+
+    def unlit(self, side_px: int) -> Texture:
+        """The face's colours without its light, float32 (side_px, side_px, 3), 1 is plain skin."""
+        wh = side_px, side_px
+        if side_px > TEXTURE_PX:
+            texture = texture_of(self.rgb, self.mesh.points, side_px)
+        else:
+            texture = cv2.resize(self.texture, wh, interpolation=cv2.INTER_CUBIC)
+        plain = cv2.resize(self.plain_skin, wh, interpolation=cv2.INTER_LINEAR)
+        return np.asarray(cv2.divide(texture, cv2.max(plain, (4.0, 4.0, 4.0, 0.0))))
+
+    @cached_property
+    def lab(self) -> Texture:
+        """The texture, a little softened, in CIELAB: float32 (TEXTURE_PX, TEXTURE_PX, 3)."""
+        return lab_of(cv2.GaussianBlur(self.texture, (0, 0), 1.2))
+
 
 def smooth_normals(points: np.ndarray, side_px: int) -> Plane:
     """Normals of a mesh, unrolled and rid of the triangles' edges: unit vectors, float32 (side, side, 3)."""
     spread = cv2.GaussianBlur(unrolling(side_px).spread(normals_of(points)), (0, 0), side_px / 64)
     length = np.sqrt(np.einsum("ijk,ijk->ij", spread, spread))
-    return np.asarray(spread / np.maximum(length, 1e-6)[..., np.newaxis])
+    return np.asarray(spread / in_colour(np.maximum(length, np.float32(1e-6))))

@@ -16,14 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from photo_anonymizer.mesh.iris import gaze, irises
-from photo_anonymizer.mesh.texture import Texture, projection
+from photo_anonymizer.mesh.texture import Texture, in_colour, projection, tinted, unrolling
 from photo_anonymizer.mesh.topology import OVAL, Vertices, five_points, texture_points
 from photo_anonymizer.methods.generators.paint import generated, load_generator
 from photo_anonymizer.methods.protocol import CannotPaintError, Painted, Parameters
 from photo_anonymizer.methods.subject import APPROXIMATE_BELOW_PX, LIGHT_PX, TEXTURE_PX, Subject, smooth_normals
 from photo_anonymizer.methods.surrogate import blend
 from photo_anonymizer.methods.surrogate.features import draw_eyes, draw_glasses, draw_mouth, tones_of
-from photo_anonymizer.methods.surrogate.front import hidden_share, in_front, wears_glasses
+from photo_anonymizer.methods.surrogate.front import hidden_share, in_front, lab_of, wears_glasses
 from photo_anonymizer.methods.surrogate.looks import CHEEKS, mean_inside
 from photo_anonymizer.methods.surrogate.shape import moved, of_nobody, with_lids_to_draw
 from photo_anonymizer.methods.surrogate.source import Surrogate, surrogate_for
@@ -41,6 +41,8 @@ MAX_HIDDEN = 0.4
 COARSEST_PX_A_CM, FINEST_PX_A_CM = 10.0, 36.0
 """Resolutions between which faces are drawn: smaller ones are shrunk, so that their features stay clean; larger ones
 are enlarged, as nothing finer is drawn."""
+_ALIASES_FROM = 1.5
+"""Pictures that are shrunk this many times and more must be shrunk by areas, which takes eight times as long."""
 _SURELY_FACE = 0.6
 """The ellipse in the detected box times this is face, whatever the head's turn."""
 _GLOSS = 0.1
@@ -75,7 +77,7 @@ def replaced(subject: Subject, made: Surrogate, rng: np.random.Generator) -> Pai
     points = subject.pose.placed(moved(own if made.has_eyes else with_lids_to_draw(own), made.moves))
     box = _around(points, subject.region.box)
     _check_place(subject, points)
-    face, alpha = _drawn(subject, made, points, in_front(subject.texture, plain_skin(subject)), box)
+    face, alpha = _drawn(subject, made, points, _in_front(subject), box)
     return _laid(subject, face, alpha, box, made.about, rng)
 
 
@@ -93,7 +95,7 @@ def _by_generator(subject: Subject, parameters: Parameters, rng: np.random.Gener
     generator = load_generator(parameters["generator"], parameters["generator_model"])
     face, about = generated(generator, subject, points, box, chance)
     seen = projection(subject.mesh.points, box)
-    front = in_front(subject.texture, plain_skin(subject))
+    front = _in_front(subject)
     return _laid(subject, face, seen.shown(_rim()) * seen.covered * (1 - seen.shown(front)), box, about, rng)
 
 
@@ -121,7 +123,7 @@ def check(subject: Subject) -> None:
         raise CannotPaintError("profile_view")
     if _off_landmarks(subject) > OFF_LANDMARKS:
         raise CannotPaintError("mesh_in_doubt")
-    if hidden_share(subject.texture) > MAX_HIDDEN:
+    if hidden_share(subject.lab) > MAX_HIDDEN:
         raise CannotPaintError("partly_hidden")
 
 
@@ -153,6 +155,12 @@ def _check_place(subject: Subject, points: Vertices) -> None:
         raise CannotPaintError("mesh_in_doubt")
 
 
+def _in_front(subject: Subject) -> NDArray[np.float32]:
+    """What lies in front of the face, see :func:`~photo_anonymizer.methods.surrogate.front.in_front`."""
+    skin = cv2.resize(lab_of(subject.plain_skin), (TEXTURE_PX, TEXTURE_PX), interpolation=cv2.INTER_LINEAR)
+    return in_front(subject.lab, skin)
+
+
 def _drawn(
     subject: Subject, made: Surrogate, points: Vertices, front: NDArray[np.float32], box: PixelBox
 ) -> tuple[Canvas, Canvas]:
@@ -165,48 +173,49 @@ def _drawn(
     there = (points - (box.x0, box.y0, 0)) * factor
     seen = projection(there, canvas_box)
     canvas = seen.shown(_lit(made.albedo, points, subject))
-    tones = tones_of(_front(subject), made.iris)
+    tones = tones_of(subject.skin_ahead, made.iris)
     draw_mouth(canvas, there[:, :2], own * scale, tones)
     if not made.has_eyes:
         middles = irises(there, gaze(subject.rgb, subject.mesh.points))
         draw_eyes(canvas, there[:, :2], middles, own * scale, tones, made.lashes)
     if wears_glasses(subject.texture):
-        draw_glasses(canvas, there[:, :2], own * scale, _front(subject))
-    as_it_was = projection((subject.mesh.points - (box.x0, box.y0, 0)) * factor, canvas_box)
-    cover = seen.shown(_rim()) * cv2.GaussianBlur(seen.covered, (0, 0), 1.0) * (1 - as_it_was.shown(front))
-    how = cv2.INTER_AREA if scale > 1 else cv2.INTER_LINEAR
+        draw_glasses(canvas, there[:, :2], own * scale, subject.skin_ahead)
+    as_it_was = (subject.mesh.points - (box.x0, box.y0, 0)) * factor
+    cover = seen.shown(_rim()) * cv2.GaussianBlur(seen.covered, (0, 0), 1.0)
+    _uncover(cover, as_it_was, front)
+    how = cv2.INTER_AREA if scale > _ALIASES_FROM else cv2.INTER_LINEAR
     wh = box.width, box.height
     return cv2.resize(canvas, wh, interpolation=how), cv2.resize(cover, wh, interpolation=how)
+
+
+def _uncover(cover: Canvas, points: Vertices, front: NDArray[np.float32]) -> None:
+    """Takes what lies in front of a mesh out of the cover; only that part of the canvas is looked at."""
+    some = cv2.dilate(cv2.resize(front, (LIGHT_PX, LIGHT_PX), interpolation=cv2.INTER_AREA), np.ones((3, 3)))
+    there = unrolling(LIGHT_PX).spread(points[:, :2])[some > 0]
+    if not len(there):
+        return
+    low = np.floor(there.min(axis=0)).astype(int).clip(0)
+    high = np.ceil(there.max(axis=0)).astype(int).clip(0, cover.shape[::-1])
+    if (low >= high).any():
+        return
+    box = PixelBox(x0=int(low[0]), y0=int(low[1]), x1=int(high[0]), y1=int(high[1]))
+    cover[box.slices] *= 1 - projection(points, box).shown(front)
 
 
 def _lit(albedo: Texture, points: Vertices, subject: Subject) -> Texture:
     """The albedo under the photo's light, with a little gloss, as bright at the cheeks as the original."""
     side = albedo.shape[0]
     normals = smooth_normals(points, LIGHT_PX)
-    shading = np.maximum(subject.light.shading(normals), 0.3 * _front(subject)).astype(np.float32)
+    shading = np.maximum(subject.light.shading(normals), np.float32(0.3 * subject.skin_ahead))
     towards = subject.light.direction - np.array([0, 0, 1])
     half = towards / max(float(np.linalg.norm(towards)), 1e-6)
-    shine = (np.clip(normals @ half, 0, 1) ** 18).astype(np.float32)
-    bright = float(_front(subject).mean())
+    gloss = _GLOSS * float(subject.skin_ahead.mean()) * cv2.pow(np.clip(normals @ np.float32(half), 0, 1), 18)
     lit = albedo * cv2.resize(shading, (side, side), interpolation=cv2.INTER_LINEAR)
-    lit += _GLOSS * bright * cv2.resize(shine, (side, side), interpolation=cv2.INTER_LINEAR)[..., np.newaxis]
+    lit += cv2.resize(in_colour(gloss), (side, side), interpolation=cv2.INTER_LINEAR)
     seen = cv2.resize(subject.visible, (TEXTURE_PX, TEXTURE_PX), interpolation=cv2.INTER_LINEAR)
     wanted = mean_inside(subject.texture, CHEEKS, seen)
     is_now = mean_inside(lit, CHEEKS, cv2.resize(seen, (side, side)))
-    return np.asarray(lit * np.clip(wanted / np.maximum(is_now, 1), 0.75, 1.35), np.float32)
-
-
-def _front(subject: Subject) -> NDArray[np.float64]:
-    """Colour of plain skin that looks the way the face looks, (3,), 0 to 255."""
-    aside = np.linspace(-0.5, 0.5, 5)
-    ahead = np.column_stack([np.sin(aside), np.zeros(5), -np.cos(aside)]) @ subject.pose.rotation.T
-    return np.asarray(np.maximum(subject.light.shading(ahead).mean(axis=0), 1.0), np.float64)
-
-
-def plain_skin(subject: Subject) -> Texture:
-    """What the face would look like if all of it were plain skin: float32 (TEXTURE_PX, TEXTURE_PX, 3)."""
-    shading = np.maximum(subject.light.shading(subject.normals), 0.35 * _front(subject)).astype(np.float32)
-    return np.asarray(cv2.resize(shading, (TEXTURE_PX, TEXTURE_PX), interpolation=cv2.INTER_LINEAR))
+    return tinted(lit, np.clip(wanted / np.maximum(is_now, 1), 0.75, 1.35))
 
 
 def _around(points: Vertices, region: PixelBox) -> PixelBox:
@@ -239,7 +248,6 @@ def _in_region(face: Canvas, alpha: Canvas, box: PixelBox, region: PixelBox, abo
         slice(box.y0 - region.y0, box.y1 - region.y0),
         slice(box.x0 - region.x0, box.x1 - region.x0),
     )
-    cover[place] = np.round(np.clip(alpha, 0, 1) * 255)
-    pixels[place] = np.clip(np.round(face), 0, 255)
-    pixels[cover == 0] = 0
+    cover[place] = cv2.multiply(alpha, 255, dtype=cv2.CV_8U)  # rounded and clipped
+    cv2.copyTo(cv2.add(face, 0, dtype=cv2.CV_8U), cover[place], pixels[place])
     return Painted(pixels, cover, about)

@@ -35,3 +35,8 @@ def test_lines_are_smooth_and_as_strong_as_asked_for() -> None:
     drawn = lines((64, 64), [CORNERS], 3, 0.5)
     assert drawn.max() == pytest.approx(0.5, abs=0.01)
     assert len(np.unique(drawn)) > 5
+
+
+def test_curves_of_one_length_may_come_as_an_array() -> None:
+    hairs = np.random.default_rng(1).uniform(5, 59, (20, 2, 2))
+    assert np.array_equal(lines((64, 64), hairs, 1), lines((64, 64), list(hairs), 1))

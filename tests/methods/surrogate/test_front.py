@@ -5,7 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from photo_anonymizer.mesh.topology import LEFT_BROW, texture_points
-from photo_anonymizer.methods.surrogate.front import SIDE_PX, bridge_is_bare, hidden_share, in_front, wears_glasses
+from photo_anonymizer.methods.surrogate.front import (
+    SIDE_PX,
+    bridge_is_bare,
+    hidden_share,
+    in_front,
+    lab_of,
+    wears_glasses,
+)
 
 SKIN = np.array([200, 160, 140], np.float32)
 
@@ -15,14 +22,14 @@ def face() -> np.ndarray:
 
 
 def test_bare_skin_has_nothing_in_front() -> None:
-    assert in_front(face(), face()).max() == 0
-    assert hidden_share(face()) == 0
+    assert in_front(lab_of(face()), lab_of(face())).max() == 0
+    assert hidden_share(lab_of(face())) == 0
 
 
 def test_a_strand_from_the_outline_is_in_front() -> None:
     texture = face()
     texture[: round(0.3 * SIDE_PX), 150:175] = (20, 15, 10)
-    found = in_front(texture, face())
+    found = in_front(lab_of(texture), lab_of(face()))
     assert found[round(0.2 * SIDE_PX), 162] > 0.9
     assert found[round(0.2 * SIDE_PX), 60] == 0
 
@@ -30,22 +37,22 @@ def test_a_strand_from_the_outline_is_in_front() -> None:
 def test_a_dark_spot_on_the_skin_is_not() -> None:
     texture = face()
     texture[60:70, 100:110] = (20, 15, 10)
-    assert in_front(texture, face()).max() == 0
+    assert in_front(lab_of(texture), lab_of(face())).max() == 0
 
 
 def test_brows_are_not() -> None:
     texture = face()
     x, y = (texture_points()[list(LEFT_BROW)].mean(axis=0) * SIDE_PX).astype(int)
     texture[y - 4 : y + 5, : x + 20] = (20, 15, 10)
-    assert in_front(texture, face())[y, x] == 0
+    assert in_front(lab_of(texture), lab_of(face()))[y, x] == 0
 
 
 def test_a_mask_of_cloth_hides_the_middle_and_a_shadow_does_not() -> None:
     cloth, shade = face(), face()
     cloth[120:, :] = (40, 120, 200)
     shade[120:, :] *= 0.6
-    assert hidden_share(cloth) > 0.5
-    assert hidden_share(shade) < 0.1
+    assert hidden_share(lab_of(cloth)) > 0.5
+    assert hidden_share(lab_of(shade)) < 0.1
 
 
 def framed(darkness: float) -> np.ndarray:

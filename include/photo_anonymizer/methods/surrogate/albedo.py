@@ -8,20 +8,23 @@ side, so that a small texture shows the same face as a large one.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from photo_anonymizer.mesh.texture import Texture, unrolling
+from photo_anonymizer.mesh.texture import Texture, in_colour, tinted, unrolling
 from photo_anonymizer.mesh.topology import INNER_LIPS, LEFT_BROW, OUTER_LIPS, RIGHT_BROW, texture_points
 from photo_anonymizer.methods.surrogate.curves import closed_curve, curve, filled
 from photo_anonymizer.methods.surrogate.curves import lines as drawn_lines
 from photo_anonymizer.methods.surrogate.looks import Look
+from photo_anonymizer.methods.surrogate.noise import white_noise
 
 UNITS = 512.0
 HAIRS_A_BROW = 260
+_HAIR_WIDTH = 2.4
 _UPPER_LIDS = ((33, 246, 161, 160, 159, 158, 157, 173, 133), (263, 466, 388, 387, 386, 385, 384, 398, 362))
 _LOWER_LIDS = ((33, 7, 163, 144, 145, 153, 154, 155, 133), (263, 249, 390, 373, 374, 380, 381, 382, 362))
 _CREASES = ((247, 30, 29, 27, 28, 56, 190), (467, 260, 259, 257, 258, 286, 414))
@@ -35,6 +38,25 @@ _DARKEST, _BRIGHTEST = 0.03, 1.6
 
 Plane = NDArray[np.float32]
 Lines = tuple[tuple[int, ...], ...]
+
+
+@dataclass(frozen=True)
+class Mark:
+    """Something that covers a small part of the texture.
+
+    :param place: rows and columns.
+    :param where: float32, how much of it there is at every place, 0 to 1; (h, w) of the place.
+    """
+
+    place: tuple[slice, slice]
+    where: Plane
+
+    @classmethod
+    def of(cls, layer: Plane) -> Mark:
+        """The part of a layer, (side, side), that is above 0."""
+        x, y, width, height = cv2.boundingRect((layer > 0).astype(np.uint8))
+        place = slice(y, y + height), slice(x, x + width)
+        return cls(place, np.ascontiguousarray(layer[place]))
 
 
 def painted(look: Look, side_px: int, rng: np.random.Generator) -> Texture:
@@ -52,7 +74,7 @@ def painted(look: Look, side_px: int, rng: np.random.Generator) -> Texture:
     _darken(face, _nostrils(side_px), (0.5, 0.62, 0.64))
     _beard(face, look, rng)
     _lips(face, look, rng)
-    _darken(face, _brows(look, side_px, rng), tuple(look.brow_dark * np.array([0.95, 1.0, 1.03])))
+    _brows(face, look, rng)
     _darken(face, _strokes(_UPPER_LIDS, side_px, 5, 1.6), tuple(look.lashes * np.array([0.85, 0.9, 0.9])))
     _darken(face, _strokes(_LOWER_LIDS, side_px, 3, 1.8), tuple(look.lashes * np.array([0.3, 0.38, 0.38])))
     return np.clip(plain_skin_is_one(face), _DARKEST, _BRIGHTEST)
@@ -60,8 +82,8 @@ def painted(look: Look, side_px: int, rng: np.random.Generator) -> Texture:
 
 def plain_skin_is_one(face: Texture) -> Texture:
     """A texture scaled so that most of the face is 1: lighting is fitted to whole faces, most of which is skin."""
-    some = face.reshape(-1, 3)[np.flatnonzero(unrolling(face.shape[0]).inside)[::11]]
-    return np.asarray(face / np.maximum(np.median(some, axis=0), 1e-3), np.float32)
+    some = face.reshape(-1, 3)[unrolling(face.shape[0]).some]
+    return tinted(face, 1 / np.maximum(np.median(some, axis=0), 1e-3))
 
 
 def _grey(amount: float) -> tuple[float, float, float]:
@@ -69,25 +91,27 @@ def _grey(amount: float) -> tuple[float, float, float]:
 
 
 def _skin(look: Look, side_px: int, rng: np.random.Generator) -> Texture:
-    red, dark, yellow = _zones(side_px)
-    tint = 1 + red * (np.array([0.03, -0.05, -0.04], np.float32) * np.float32(look.blush)) + dark + yellow
-    blotches = 0.018 * _noise(14, side_px, rng) + 0.012 * _noise(48, side_px, rng)
-    pores = 0.014 * _noise(min(170, side_px), side_px, rng) + 0.012 * _noise(side_px, side_px, rng)
-    warm = np.array([0.6, 1.0, 1.0], np.float32)
-    return np.asarray(tint + blotches[..., np.newaxis] * warm + pores[..., np.newaxis], np.float32)
+    redder, plain = _zones(side_px)
+    blotches = np.float32(0.018) * _noise(14, side_px, rng) + np.float32(0.012) * _noise(48, side_px, rng)
+    pores = np.float32(0.014) * _noise(min(170, side_px), side_px, rng)
+    pores += np.float32(0.012) * _noise(side_px, side_px, rng)
+    bluish = blotches + pores
+    skin = cv2.merge([bluish - np.float32(0.4) * blotches, bluish, bluish])
+    skin += np.float32(look.blush) * redder
+    skin += plain
+    return np.asarray(skin)
 
 
-@lru_cache(maxsize=4)
-def _zones(side_px: int) -> tuple[Plane, Plane, Plane]:
-    """Where skin is redder (cheeks, nose, chin; 0 to 1), how much darker around the eyes, how much yellower above."""
+@lru_cache(maxsize=6)
+def _zones(side_px: int) -> tuple[Texture, Texture]:
+    """What blood adds (cheeks, nose, chin), and skin without it: darker around the eyes, yellower above."""
     red = _spots(((205, 62), (425, 62), (4, 40), (199, 40), (50, 48), (280, 48)), side_px)
     dark = _spots(((159, 34), (386, 34), (145, 30), (374, 30), (133, 20), (362, 20)), side_px)
     yellow = _spots(((151, 90), (9, 60)), side_px)
-    return (
-        np.minimum(red, 1)[..., np.newaxis],
-        np.minimum(dark, 1)[..., np.newaxis] * np.array([-0.1, -0.13, -0.11], np.float32),
-        np.minimum(yellow, 1)[..., np.newaxis] * np.array([0.02, 0.015, -0.03], np.float32),
-    )
+    redder = np.minimum(red, 1)[..., np.newaxis] * np.array([0.03, -0.05, -0.04], np.float32)
+    darker = np.minimum(dark, 1)[..., np.newaxis] * np.array([-0.1, -0.13, -0.11], np.float32)
+    yellower = np.minimum(yellow, 1)[..., np.newaxis] * np.array([0.02, 0.015, -0.03], np.float32)
+    return redder, 1 + darker + yellower
 
 
 def _spots(spots: Sequence[tuple[int, float]], side_px: int) -> Plane:
@@ -102,23 +126,20 @@ def _spots(spots: Sequence[tuple[int, float]], side_px: int) -> Plane:
 
 def _noise(cells: int, side_px: int, rng: np.random.Generator) -> Plane:
     """Noise of unit deviation with so many features along a side."""
-    coarse = rng.standard_normal((cells, cells), dtype=np.float32)
+    coarse = white_noise((cells, cells), rng)
     if cells == side_px:
         return coarse
     shown = cv2.resize(coarse, (side_px, side_px), interpolation=cv2.INTER_LINEAR)
-    return np.asarray(shown / max(float(shown.std()), 1e-6))
+    return np.asarray(shown * np.float32(1 / max(float(shown.std()), 1e-6)))
 
 
-def _darken(face: Texture, where: Plane, amounts: Sequence[float]) -> None:
-    """Darkens in place, by so much a channel; only where something is drawn, which is little of the face."""
-    x, y, width, height = cv2.boundingRect((where > 0).astype(np.uint8))
-    if width:
-        place = slice(y, y + height), slice(x, x + width)
-        face[place] *= 1 - where[place][..., np.newaxis] * np.asarray(amounts, np.float32)
+def _darken(face: Texture, mark: Mark, amounts: Sequence[float]) -> None:
+    """Darkens in place, by so much a channel."""
+    face[mark.place] *= 1 - tinted(in_colour(mark.where), np.asarray(amounts))
 
 
 @lru_cache(maxsize=32)
-def _strokes(lines: Lines, side_px: int, width: float, soft: float) -> Plane:
+def _strokes(lines: Lines, side_px: int, width: float, soft: float) -> Mark:
     """Soft lines through points, 0 to 1, thinner at their ends."""
     unit = side_px / UNITS
     layer = np.zeros((side_px, side_px), np.float32)
@@ -130,11 +151,11 @@ def _strokes(lines: Lines, side_px: int, width: float, soft: float) -> Plane:
             layer = np.maximum(layer, part)
     blurred = cv2.GaussianBlur(layer, (0, 0), max(soft * unit, 0.4))
     blurred[blurred < 0.004] = 0
-    return np.asarray(blurred / max(float(blurred.max()), 1e-6))
+    return Mark.of(blurred / max(float(blurred.max()), 1e-6))
 
 
-@lru_cache(maxsize=4)
-def _nostrils(side_px: int) -> Plane:
+@lru_cache(maxsize=6)
+def _nostrils(side_px: int) -> Mark:
     unit = side_px / UNITS
     layer = np.zeros((side_px, side_px), np.float32)
     for outer, inner in _NOSTRILS:
@@ -142,7 +163,7 @@ def _nostrils(side_px: int) -> Plane:
         middle = 0.55 * one + 0.45 * two - (0, 5 * unit)
         axes = 0.6 * float(np.linalg.norm(two - one)), 7.6 * unit
         cv2.ellipse(layer, (tuple(middle.tolist()), axes, 0.0), 1.0, -1, cv2.LINE_AA)
-    return np.asarray(cv2.GaussianBlur(layer, (0, 0), 2.2 * unit))
+    return Mark.of(cv2.GaussianBlur(layer, (0, 0), 2.2 * unit))
 
 
 @lru_cache(maxsize=8)
@@ -153,47 +174,62 @@ def _filled(loop: tuple[int, ...], side_px: int, soft: float) -> Plane:
 
 def _lips(face: Texture, look: Look, rng: np.random.Generator) -> None:
     side_px = face.shape[0]
-    lips = _filled(OUTER_LIPS, side_px, 3.0)[..., np.newaxis]
-    grooves = 1 + 0.03 * cv2.GaussianBlur(rng.standard_normal((1, side_px), dtype=np.float32), (0, 0), 1.2)
-    tint = np.asarray(look.lip_tint, np.float32) * grooves[..., np.newaxis]
-    gloss = _gloss(side_px)[..., np.newaxis]
-    face *= (1 + lips * (tint - 1)) * (1 + 0.1 * gloss)
+    lips, gloss = _mouth(side_px)
+    grooves = 1 + 0.03 * cv2.GaussianBlur(white_noise((1, side_px), rng), (0, 0), 1.2)
+    tint = np.asarray(look.lip_tint, np.float32) * grooves[:, lips.place[1], np.newaxis]
+    face[lips.place] *= (1 + lips.where[..., np.newaxis] * (tint - 1)) * (1 + 0.1 * gloss[..., np.newaxis])
     _darken(face, _strokes((INNER_LIPS[:11],), side_px, 3, 1.6), (0.42, 0.5, 0.48))
 
 
-@lru_cache(maxsize=4)
-def _gloss(side_px: int) -> Plane:
-    """Light on the lower lip."""
-    return _spots(((15, 9), (316, 8), (86, 8)), side_px) * _filled(OUTER_LIPS, side_px, 3.0)
+@lru_cache(maxsize=6)
+def _mouth(side_px: int) -> tuple[Mark, Plane]:
+    """The lips, and the light on the lower one."""
+    lips = Mark.of(_filled(OUTER_LIPS, side_px, 3.0))
+    return lips, _spots(((15, 9), (316, 8), (86, 8)), side_px)[lips.place] * lips.where
 
 
-def _brows(look: Look, side_px: int, rng: np.random.Generator) -> Plane:
-    """Hair by hair, each along the brow and a little up; denser and lower towards the nose."""
+def _brows(face: Texture, look: Look, rng: np.random.Generator) -> None:
+    """Hair by hair, in three shades."""
+    side_px = face.shape[0]
     unit = side_px / UNITS
-    layer = np.zeros((side_px, side_px), np.float32)
-    for loop in (LEFT_BROW, RIGHT_BROW):
-        points = texture_points()[list(loop)] * side_px
-        upper, lower = curve(points[:5]), curve(points[:4:-1])
-        if np.linalg.norm(lower[0] - upper[0]) > np.linalg.norm(lower[-1] - upper[0]):
-            lower = lower[::-1]  # both edges run from the outer end to the nose
-        along = rng.beta(1.1, 1.0, HAIRS_A_BROW)
-        top, bottom = _at(upper, along), _at(lower, along)
-        thick = look.brow_thick * (0.45 + 0.55 * np.minimum(1, along * 3))
-        raised = look.brow_arch * side_px * np.sin(np.pi * along)
-        root = (top + bottom) / 2 + (bottom - top) * (rng.uniform(-0.5, 0.5, len(along)) * thick)[:, np.newaxis]
-        root[:, 1] -= raised
-        ahead = _at(upper, np.maximum(along - 0.15, 0)) - _at(upper, np.minimum(along + 0.15, 1))
-        ahead /= np.maximum(np.linalg.norm(ahead, axis=1, keepdims=True), 1e-6)
-        ahead[:, 1] -= np.where(along > 0.85, 0.9, 0.25) * rng.uniform(0.5, 1.2, len(along))
-        tip = root + ahead * (rng.uniform(8, 15, len(along)) * unit)[:, np.newaxis]
-        hairs = np.stack([root, tip], axis=1)
-        for shade, some in zip((0.55, 0.75, 0.95), np.array_split(hairs, 3), strict=True):
-            layer = np.maximum(layer, drawn_lines(layer.shape, list(some), 1, shade))
+    hairs = np.stack([_hairs(loop, look, side_px, rng) for loop in (LEFT_BROW, RIGHT_BROW)])
+    margin = 18 * unit + 2  # as far as the blurs reach
+    low = np.floor(hairs.min(axis=(0, 1, 2)) - margin).astype(int).clip(0)
+    high = np.ceil(hairs.max(axis=(0, 1, 2)) + margin).astype(int).clip(0, side_px)
+    shape = high[1] - low[1], high[0] - low[0]
+    strength = min(1.0, _HAIR_WIDTH * unit)  # thinner than a pixel means fainter
+    shades = [
+        drawn_lines(shape, some.reshape(-1, 2, 2), 1, shade * strength)
+        for shade, some in zip((0.55, 0.75, 0.95), np.array_split(hairs - low, 3, axis=1), strict=True)
+    ]
+    layer = np.maximum.reduce(shades)
     fine = cv2.GaussianBlur(layer, (0, 0), max(1.3 * unit, 0.5))
     under = cv2.GaussianBlur(layer, (0, 0), 4 * unit)
-    where = np.clip(0.7 * fine + 0.55 * under, 0, 1)
+    where = np.clip(np.float32(0.7) * fine + np.float32(0.55) * under, 0, 1)
     where[where < 0.004] = 0
-    return np.asarray(where, np.float32)
+    brows = Mark((slice(low[1], high[1]), slice(low[0], high[0])), where)
+    _darken(face, brows, tuple(look.brow_dark * np.array([0.95, 1.0, 1.03])))
+
+
+def _hairs(loop: tuple[int, ...], look: Look, side_px: int, rng: np.random.Generator) -> NDArray[np.float64]:
+    """Root and tip of a brow's hairs, (n, 2, 2), each along the brow and a little up; denser and lower towards the
+    nose."""
+    unit = side_px / UNITS
+    points = texture_points()[list(loop)] * side_px
+    upper, lower = curve(points[:5]), curve(points[:4:-1])
+    if np.linalg.norm(lower[0] - upper[0]) > np.linalg.norm(lower[-1] - upper[0]):
+        lower = lower[::-1]  # both edges run from the outer end to the nose
+    along = rng.beta(1.1, 1.0, HAIRS_A_BROW)
+    top, bottom = _at(upper, along), _at(lower, along)
+    thick = look.brow_thick * (0.45 + 0.55 * np.minimum(1, along * 3))
+    raised = look.brow_arch * side_px * np.sin(np.pi * along)
+    root = (top + bottom) / 2 + (bottom - top) * (rng.uniform(-0.5, 0.5, len(along)) * thick)[:, np.newaxis]
+    root[:, 1] -= raised
+    ahead = _at(upper, np.maximum(along - 0.15, 0)) - _at(upper, np.minimum(along + 0.15, 1))
+    ahead /= np.maximum(np.linalg.norm(ahead, axis=1, keepdims=True), 1e-6)
+    ahead[:, 1] -= np.where(along > 0.85, 0.9, 0.25) * rng.uniform(0.5, 1.2, len(along))
+    tip = root + ahead * (rng.uniform(8, 15, len(along)) * unit)[:, np.newaxis]
+    return np.stack([root, tip], axis=1)
 
 
 def _at(points: NDArray[np.float64], along: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -208,5 +244,5 @@ def _beard(face: Texture, look: Look, rng: np.random.Generator) -> None:
     side_px = face.shape[0]
     area = _filled(_BEARD, side_px, 14.0) * (1 - _filled(OUTER_LIPS, side_px, 4.0))
     stubble = np.clip(1 + 0.3 * _noise(side_px // 2, side_px, rng), 0.3, 1.7)
-    amount = (area * stubble * np.float32(look.beard))[..., np.newaxis]
-    face *= 1 - np.clip(amount * np.array([1.0, 0.95, 0.88], np.float32), 0, 0.9)
+    amount = in_colour(area * stubble * np.float32(look.beard))
+    face *= 1 - np.clip(tinted(amount, np.array([1.0, 0.95, 0.88])), 0, 0.9)

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from photo_anonymizer.mesh.texture import in_colour
+from photo_anonymizer.methods.surrogate.noise import white_noise
 
 Canvas = NDArray[np.float32]
 Plane = NDArray[np.float32]
@@ -35,7 +40,7 @@ def meeting(face: Canvas, photo: Canvas, alpha: Plane) -> Canvas:
         return np.asarray(cv2.resize(values, size, interpolation=cv2.INTER_AREA))
 
     rim = coarse(((alpha > 0.02) & (alpha < 0.75)).astype(np.float32))
-    difference = coarse(photo) - coarse(face)
+    difference = coarse(photo - face)
     weight = rim * np.exp(-((np.abs(difference).mean(axis=2) / _SAME_SKIN) ** 2)).astype(np.float32)
     sigma = 0.13 * max(size)
     total = cv2.GaussianBlur(weight, (0, 0), sigma)[..., np.newaxis] + np.float32(0.004)
@@ -53,8 +58,8 @@ def as_sharp_as(face: Canvas, photo: Canvas, where: Plane) -> Canvas:
 
     :param where: float32 (h, w), above 0.5 counts.
     """
-    inside = where > 0.5
-    if inside.sum() < 16:
+    inside = (where > 0.5).astype(np.uint8)
+    if cv2.countNonZero(inside) < 16:
         return face
     wanted = 1.25 * _fine(photo, inside)
     for blur in _BLURS_PX:
@@ -71,19 +76,21 @@ def grain(photo: Canvas, where: Plane) -> float:
         return 0.0
     grey = brightness(photo)
     rough = np.abs(grey - cv2.GaussianBlur(grey, (0, 0), 1.0))[inside]
-    calm = np.sort(rough)[: max(1, len(rough) // 2)]
+    half = len(rough) // 2
+    calm = np.partition(rough, half)[:half]
     return float(min(1.9 * calm.mean(), 12.0))
 
 
 def with_grain(face: Canvas, sigma: float, rng: np.random.Generator) -> Canvas:
     """The face with noise of that strength in brightness, a little coarser than the pixels, as demosaicing and JPEG
     leave it."""
-    noise = cv2.GaussianBlur(rng.normal(size=face.shape[:2]).astype(np.float32), (0, 0), 0.6)
-    noise *= sigma / max(float(noise.std()), 1e-6)
-    return np.asarray(face + noise[..., np.newaxis])
+    noise = cv2.GaussianBlur(white_noise(face.shape[:2], rng), (0, 0), 0.6)
+    noise *= np.float32(sigma / max(float(noise.std()), 1e-6))
+    return np.asarray(face + in_colour(noise))
 
 
-def _fine(picture: Canvas, inside: NDArray[np.bool_]) -> float:
+def _fine(picture: Canvas, inside: NDArray[np.uint8]) -> float:
+    """Strength (root of the mean square) of the finest band where the mask is not 0."""
     grey = brightness(picture)
     band = cv2.GaussianBlur(grey, (0, 0), 0.6) - cv2.GaussianBlur(grey, (0, 0), 1.6)
-    return float(np.sqrt(np.mean(np.square(band[inside]))))
+    return float(cv2.norm(band, cv2.NORM_L2, inside)) / math.sqrt(cv2.countNonZero(inside))

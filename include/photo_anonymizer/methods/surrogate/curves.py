@@ -28,21 +28,28 @@ def closed_curve(points: Points) -> Points:
 def filled(shape: tuple[int, ...], loop: Points) -> NDArray[np.float32]:
     """1 inside a loop, 0 outside, soft by a pixel: float32 (h, w)."""
     layer = np.zeros(shape[:2], np.uint8)
-    cv2.fillPoly(layer, [np.round((loop - 0.5) * 16).astype(np.int32)], 255, cv2.LINE_AA, 4)
+    cv2.fillPoly(layer, [_fixed(loop)], 255, cv2.LINE_AA, 4)
     return np.asarray(layer.astype(np.float32) / np.float32(255), np.float32)
 
 
 def lines(
-    shape: tuple[int, ...], curves: Sequence[Points], width_px: int, strength: float = 1.0
+    shape: tuple[int, ...], curves: Sequence[Points] | Points, width_px: int, strength: float = 1.0
 ) -> NDArray[np.float32]:
     """Lines through the points of each curve, 0 to ``strength``: float32 (h, w).
 
     OpenCV smooths lines on 8-bit pictures only.
+
+    :param curves: as an array, (n, points, 2), if they have equally many points: hundreds are rounded at once.
     """
     layer = np.zeros(shape[:2], np.uint8)
-    fixed = [np.round((points - 0.5) * 16).astype(np.int32) for points in curves]
-    cv2.polylines(layer, fixed, False, round(255 * strength), width_px, cv2.LINE_AA, 4)
+    fixed = _fixed(curves) if isinstance(curves, np.ndarray) else [_fixed(points) for points in curves]
+    cv2.polylines(layer, list(fixed), False, round(255 * strength), width_px, cv2.LINE_AA, 4)
     return np.asarray(layer.astype(np.float32) / np.float32(255), np.float32)
+
+
+def _fixed(points: Points) -> NDArray[np.int32]:
+    """With four binary digits after the point, as OpenCV draws; pixels are counted from their centres."""
+    return np.asarray(np.round((points - 0.5) * 16).astype(np.int32))
 
 
 def _between(points: Points) -> Points:

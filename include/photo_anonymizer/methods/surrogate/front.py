@@ -30,37 +30,47 @@ beside and below them, where shadows and sideburns are more likely than strands 
 _HUE_IF_BRIGHTER = 20.0
 _EYES_AT = 0.4
 """Where that changes, in heights of the texture."""
+_LOWEST_PX = 159
+"""Rows from here on are at the height of the mouth or below."""
 _REACH_PX = 62
 """How far into the face, from its outline, something in front of it is looked for."""
 
 
-def in_front(texture: Texture, skin: Texture) -> Plane:
+def lab_of(colours: Texture) -> Texture:
+    """Colours, 0 to 255, in CIELAB."""
+    shares = np.clip(colours * np.float32(1 / 255), 0, 1)
+    return np.asarray(cv2.cvtColor(shares, cv2.COLOR_RGB2LAB))
+
+
+def in_front(lab: Texture, skin_lab: Texture) -> Plane:
     """Where something other than skin reaches into the face from its outline: float32 (SIDE_PX, SIDE_PX), 0 to 1.
 
-    :param texture: the face unrolled, float32 (SIDE_PX, SIDE_PX, 3).
-    :param skin: what plain skin would look like there under the face's light; likewise.
+    :param lab: the face unrolled, in CIELAB, float32 (SIDE_PX, SIDE_PX, 3).
+    :param skin_lab: what plain skin would look like there under the face's light; likewise.
     """
-    other = _is_no_skin(texture, skin) & (_depth() < _REACH_PX) & _possible()
-    other = cv2.morphologyEx(other.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
-    _, number = cv2.connectedComponents(other)
-    from_outline = np.unique(number[(_depth() > 0) & (_depth() < 6)])
-    kept = np.isin(number, from_outline[from_outline > 0]).astype(np.float32)
-    kept = cv2.dilate(kept, np.ones((3, 3)))
-    return np.asarray(cv2.GaussianBlur(kept, (0, 0), 1.6))
+    other = np.zeros((SIDE_PX, SIDE_PX), np.uint8)
+    rows = slice(0, _LOWEST_PX)
+    other[rows] = _is_no_skin(lab[rows], skin_lab[rows])
+    other &= _possible()
+    other = cv2.morphologyEx(other, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
+    count, number = cv2.connectedComponents(other)
+    kept = np.zeros(count, np.float32)
+    kept[number.ravel()[_at_outline()]] = 1
+    kept[0] = 0  # the background
+    return np.asarray(cv2.GaussianBlur(cv2.dilate(kept[number], np.ones((3, 3))), (0, 0), 1.6))
 
 
-def hidden_share(texture: Texture) -> float:
+def hidden_share(lab: Texture) -> float:
     """Share of the face's middle (nose, inner cheeks, chin) whose colour is not that of the skin above it, 0 to 1.
 
     Colours are compared in CIELAB. Light differs over a face in brightness far more than in hue, and so do beards.
+
+    :param lab: the face unrolled, in CIELAB, float32 (SIDE_PX, SIDE_PX, 3).
     """
-    lab = cv2.cvtColor(
-        np.clip(cv2.GaussianBlur(texture, (0, 0), 1.2) / 255, 0, 1).astype(np.float32), cv2.COLOR_RGB2LAB
-    )
-    skin = np.median(lab[_above()], axis=0)
-    hue = np.hypot(lab[..., 1] - skin[1], lab[..., 2] - skin[2])
-    other = (hue > _OTHER_HUE) | (np.abs(lab[..., 0] - skin[0]) > _OTHER_BRIGHTNESS)
-    return float(other[_middle()].mean())
+    colours = lab.reshape(-1, 3)
+    away = colours[_middle()] - np.median(colours[_above()], axis=0)
+    other = (np.hypot(away[:, 1], away[:, 2]) > _OTHER_HUE) | (np.abs(away[:, 0]) > _OTHER_BRIGHTNESS)
+    return float(other.mean())
 
 
 def bridge_is_bare(texture: Texture) -> bool:
@@ -76,26 +86,23 @@ def wears_glasses(texture: Texture) -> bool:
 
 def _along_bridge(texture: Texture) -> Plane:
     """Brightness along the bridge of the nose, relative to the skin, without its slow changes."""
-    grey = cv2.GaussianBlur(brightness(texture), (0, 0), 1.0) / max(float(np.median(texture[60:180, 60:196])), 1.0)
     (left, _), (right, _) = (texture_points()[number] * SIDE_PX for number in (193, 417))
     (_, top), (_, bottom) = (texture_points()[number] * SIDE_PX for number in (8, 197))
-    strip = grey[round(top) : round(bottom), round(left) - 1 : round(right) + 2].mean(axis=1, keepdims=True)
+    around = 4  # as far as the blur reaches
+    part = texture[round(top) - around : round(bottom) + around, round(left) - 1 - around : round(right) + 2 + around]
+    grey = cv2.GaussianBlur(brightness(part), (0, 0), 1.0) / max(float(np.median(texture[60:180:4, 60:196:4])), 1.0)
+    strip = grey[around:-around, around:-around].mean(axis=1, keepdims=True)
     return np.asarray(strip - cv2.GaussianBlur(strip, (0, 0), 8.0))
 
 
-def _lab(texture: Texture) -> Texture:
-    soft = np.clip(cv2.GaussianBlur(texture, (0, 0), 1.2) / 255, 0, 1).astype(np.float32)
-    return np.asarray(cv2.cvtColor(soft, cv2.COLOR_RGB2LAB))
-
-
-def _is_no_skin(texture: Texture, skin: Texture) -> NDArray[np.bool_]:
+def _is_no_skin(lab: Texture, skin_lab: Texture) -> NDArray[np.bool_]:
     """Of another hue than the lit skin, or much darker. Highlights are brighter and paler, and stay skin."""
-    own, plain = _lab(texture), _lab(skin)
-    hue = np.hypot(own[..., 1] - plain[..., 1], own[..., 2] - plain[..., 2])
-    brighter = own[..., 0] - plain[..., 0]
-    above = (np.arange(len(texture)) < _EYES_AT * len(texture))[:, np.newaxis]
-    hue_from, darker_from = np.where(above, *_HUE), np.where(above, *_DARKER)
-    return np.asarray((brighter < -darker_from) | (hue > np.where(brighter > 0, _HUE_IF_BRIGHTER, hue_from)))
+    brighter, redder, yellower = cv2.split(cv2.subtract(lab, skin_lab))
+    hue = cv2.magnitude(redder, yellower)
+    above = (np.arange(len(lab)) < _EYES_AT * SIDE_PX)[:, np.newaxis]
+    hue_from, darker_from = (np.where(above, *limits).astype(np.float32) for limits in (_HUE, _DARKER))
+    other_hue = (hue > hue_from) & (brighter <= 0) | (hue > _HUE_IF_BRIGHTER) & (brighter > 0)
+    return np.asarray((brighter < -darker_from) | other_hue)
 
 
 @lru_cache(maxsize=1)
@@ -105,25 +112,32 @@ def _depth() -> Plane:
 
 
 @lru_cache(maxsize=1)
-def _possible() -> NDArray[np.bool_]:
-    """Where hair may lie: not on the features, which are no plain skin either; below the mouth it would be a beard."""
+def _at_outline() -> NDArray[np.intp]:
+    """Numbers of the pixels along the outline."""
+    return np.flatnonzero((_depth() > 0) & (_depth() < 6))
+
+
+@lru_cache(maxsize=1)
+def _possible() -> NDArray[np.uint8]:
+    """1 where hair may lie: not on the features, which are no plain skin either; below the mouth it would be a beard;
+    nor far inside."""
     features = np.zeros((SIDE_PX, SIDE_PX), np.uint8)
     for loop in (LEFT_EYE, RIGHT_EYE, LEFT_BROW, RIGHT_BROW, OUTER_LIPS):
         features |= _area(loop, 7)
-    below = np.arange(SIDE_PX)[:, np.newaxis] > 0.62 * SIDE_PX
-    return np.asarray((features == 0) & ~below)
+    above = np.arange(SIDE_PX)[:, np.newaxis] < _LOWEST_PX
+    return np.asarray((features == 0) & above & (_depth() < _REACH_PX), np.uint8)
 
 
 @lru_cache(maxsize=1)
-def _above() -> NDArray[np.bool_]:
-    """Forehead and the bridge of the nose: seldom hidden together with what lies below."""
-    return np.asarray((_area((104, 333, 299, 69, 9, 151), 0) > 0) | (_area((6, 122, 351, 168), 0) > 0))
+def _above() -> NDArray[np.intp]:
+    """Numbers of the pixels of forehead and bridge of the nose: seldom hidden together with what lies below."""
+    return np.flatnonzero(_area((104, 333, 299, 69, 9, 151), 0) | _area((6, 122, 351, 168), 0))
 
 
 @lru_cache(maxsize=1)
-def _middle() -> NDArray[np.bool_]:
+def _middle() -> NDArray[np.intp]:
     middle = _area((118, 6, 347, 425, 421, 199, 201, 205), 0)
-    return np.asarray((middle > 0) & (_area(OUTER_LIPS, 5) == 0))
+    return np.flatnonzero((middle > 0) & (_area(OUTER_LIPS, 5) == 0))
 
 
 def _area(loop: tuple[int, ...], grow_px: int) -> NDArray[np.uint8]:

@@ -140,17 +140,22 @@ def mean_inside(
 
     :param weights: (side, side), how much each place counts.
     """
-    inside = _inside(loop, texture.shape[0])
-    own = weights[inside] + np.float32(1e-6) if weights is not None else None
-    return np.asarray(np.average(texture[inside], axis=0, weights=own), np.float64)
+    place, mask = _inside(loop, texture.shape[0])
+    if weights is None:
+        return np.array(cv2.mean(texture[place], mask)[: texture.shape[2]])
+    own = (weights[place] + np.float32(1e-6))[mask > 0]
+    return np.asarray(np.average(texture[place][mask > 0], axis=0, weights=own), np.float64)
 
 
 @lru_cache(maxsize=32)
-def _inside(loop: tuple[int, ...], side_px: int) -> NDArray[np.bool_]:
+def _inside(loop: tuple[int, ...], side_px: int) -> tuple[tuple[slice, slice], NDArray[np.uint8]]:
+    """The rows and columns that a hull takes, and where in them it is."""
     mask = np.zeros((side_px, side_px), np.uint8)
     hull = cv2.convexHull((texture_points()[list(loop)] * side_px).astype(np.float32))
     cv2.fillConvexPoly(mask, np.round(hull).astype(np.int32), 255)
-    return mask > 0
+    x, y, width, height = cv2.boundingRect(mask)
+    place = slice(y, y + height), slice(x, x + width)
+    return place, np.ascontiguousarray(mask[place])
 
 
 def _step(value: float, some: float, much: float) -> Step:

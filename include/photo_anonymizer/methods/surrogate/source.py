@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,13 +17,17 @@ from photo_anonymizer.methods.surrogate.donors import FITTING, Mean, mean_of
 from photo_anonymizer.methods.surrogate.looks import drawn_look, hints_of, traits_of
 from photo_anonymizer.methods.surrogate.shape import Moves, drawn_moves, of_nobody, plus, towards
 
-SMALL_PX, LARGE_PX = 256, 512
-"""Sides of the textures that are drawn."""
-LARGE_FROM_PX_A_CM = 17.0
-"""Resolution of the photo from which the texture is drawn at the larger size."""
+_SIDES_PX, _UP_TO_PX_A_CM = (192, 256, 512), (10.0, 17.0, math.inf)
+"""Sides of the textures that are drawn, and the photo's resolution up to which each will do: a texture is some 15 cm
+wide on the face, so the photo has fewer pixels there. With 192 px the eyes that a face keeps are softer above 10."""
 _OWN_MOVES = 0.5
 """Part of the chance moves that an averaged face gets besides those towards its donors: the mean of many is near the
 mean of all, and somebody of average proportions must change too."""
+
+
+def drawn_side_px(px_a_cm: float) -> int:
+    """Side of the texture that a face is drawn in, for a photo of that resolution."""
+    return next(side for side, up_to in zip(_SIDES_PX, _UP_TO_PX_A_CM, strict=True) if px_a_cm <= up_to)
 
 
 @dataclass(frozen=True)
@@ -60,9 +65,8 @@ def surrogate_for(subject: Subject, parameters: Parameters, rng: np.random.Gener
     own = subject.pose.unplaced(subject.mesh.points.astype(np.float64))
     moves = of_nobody(own, rng, strength)
     if (averaged := _averaged(subject, traits, parameters, rng)) is None:
-        side_px = LARGE_PX if subject.pose.scale > LARGE_FROM_PX_A_CM else SMALL_PX
-        about = {"source": "rendered"}
-        return Surrogate(painted(look, side_px, rng), moves, look.iris, look.lashes, about)
+        drawn = painted(look, drawn_side_px(subject.pose.scale), rng)
+        return Surrogate(drawn, moves, look.iris, look.lashes, {"source": "rendered"})
     source, mean = averaged
     moves = plus(towards(own, mean.shape), drawn_moves(rng, strength * _OWN_MOVES))
     return Surrogate(mean.albedo, moves, look.iris, look.lashes, {"source": source, "k": mean.k})
