@@ -1,6 +1,7 @@
 """How many faces are found, by whom, at what cost, and are the scores probabilities? On your own labelled photos.
 
     measure_detection.py FOLDER [--members NAME … | all] [--efforts NAME …] [--photos N | NAME …] [--fit]
+    measure_detection.py FOLDER --sheet FILE [--alarms N]            a picture of the false alarms, to be judged by eye
     measure_detection.py FOLDER --robustness [--efforts NAME …]      the same photos turned, small, dark, covered …
     measure_detection.py FOLDER --unlabelled [--efforts NAME …]      how many faces each photo has, labels or not
 
@@ -15,6 +16,9 @@ flags beside it, one a face, 0 = none: ``occlusion`` and ``blur`` (0–2), ``pos
   high are no more exact than that), over all candidates of a raw score of at least ``--floor``. In sample when the
   calibration in use was fitted on these labels (that is said); with ``--fit`` out of sample, every fifth of the photos
   judged by a calibration fitted on the others.
+
+A false alarm may be a head that nobody labelled. ``--sheet`` lays the consensus' surest ones out, ``--alarms`` a photo,
+in the order of their probability. It shows people: keep it where the photos are kept.
 
 "As a run finds them" is the stage itself, with the package's calibration: the configured detector, all ways of holding
 a photo, the second look, at the configured ``doubt_score`` and the thresholds asked for. The members below it look
@@ -36,13 +40,16 @@ from detection_figures import tables
 from detection_figures.fitting import CONSENSUS, Photos, candidates_of, consensus_of, fit, out_of_sample, with_facts
 from detection_figures.labels import Labels, chosen, read_labels
 from detection_figures.looks import Look, RunLook, apart, look_apart, look_as_a_run
+from detection_figures.sheet import alarm_sheet
 from detection_figures.variants import VARIANTS
+from PIL import Image
 
 from photo_anonymizer.config import DetectionConfig
 from photo_anonymizer.detection import DETECTORS, calibration
 from photo_anonymizer.detection.calibration import Calibration
 from photo_anonymizer.detection.effort import EFFORTS
 from photo_anonymizer.errors import ConfigError, PhotoAnonymizerError
+from photo_anonymizer.model.pixels import Pixels
 
 EVERYBODY = "all"
 PICTURES = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".heic", ".avif"}
@@ -85,9 +92,22 @@ def print_members(
     own = known.fitted is not None and known.fitted.labels_sha256 == sha256
     sample = "out of sample" if asked.fit or not own else "IN SAMPLE: fitted on these labels"
     first = asked.thresholds[0]
+    if asked.sheet:
+        write_sheet(asked.sheet, alarm_sheet(labels, found[CONSENSUS], photos, round(asked.alarms * len(labels))))
     print(f"\n## Effort: {effort}\n\n{tables.by_height(labels, found, asked.thresholds, asked.alarms, run)}\n")
     print(f"From probability {first:.2f}:\n\n{tables.by_flag(labels, found, first, run)}\n")
     print(f"Calibration error {sample}.\n\n{tables.costs(labels, found, looks, unseen or found, first, run)}")
+
+
+def write_sheet(path: Path, sheet: Pixels) -> None:
+    """Writes a picture.
+
+    :raises ConfigError: not there, or not in that format.
+    """
+    try:
+        Image.fromarray(sheet).save(path)
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"the sheet cannot be written ({type(error).__name__}); name a .png in a folder") from None
 
 
 def as_a_run(effort: str, labels: Labels, asked: argparse.Namespace) -> RunLook:
@@ -160,14 +180,15 @@ def arguments(words: Sequence[str] | None) -> argparse.Namespace:
         help="probabilities to count from (default: the configuration's doubt_score and accept_score)",
     )
     parser.add_argument("--alarms", type=float, default=1.5, help="also at so many false alarms a photo")
+    parser.add_argument("--sheet", type=Path, help="write the false alarms to this picture (one effort level)")
     parser.add_argument("--floor", type=float, default=0.05, help="lowest raw score looked at")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--calibration", type=Path, help="a file instead of the package's (leaves the run out)")
     parser.add_argument("--uncalibrated", action="store_true", help="boxes and scores as the members give them")
     parser.add_argument("--write", type=Path, help="where --fit writes it (default: the package's)")
     asked = parser.parse_args(words)
-    if asked.fit and len(asked.efforts) > 1:
-        parser.error("--fit takes one effort level")
+    if (asked.fit or asked.sheet) and len(asked.efforts) > 1:
+        parser.error("--fit and --sheet take one effort level")
     return asked
 
 

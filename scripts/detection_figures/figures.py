@@ -51,8 +51,13 @@ def _regions(candidates: Sequence[Candidate], threshold: float) -> list[Box]:
 
 def alarms_of(labels: Labels, found: Found) -> list[float]:
     """The probabilities of all candidates that touch no labelled face."""
+    return [item.probability for _, item in alarms_in(labels, found)]
+
+
+def alarms_in(labels: Labels, found: Found) -> list[tuple[str, Candidate]]:
+    """The candidates that touch no labelled face, each with its photo."""
     return [
-        item.probability
+        (photo, item)
         for photo, faces in labels.items()
         for item in found[photo]
         for region in [item.box.scaled(ENLARGED)]

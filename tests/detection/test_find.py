@@ -125,18 +125,40 @@ class TestAllWays:
     MARKED = PICTURE.copy()
     MARKED[-1, -1] = 7  # comes to the first pixel when the photo is turned by two quarters
 
-    def test_a_sure_face_upright_makes_other_ways_superfluous_unless_all_are_asked_for(self) -> None:
-        for effort, times in (("fast", 0), ("balanced", 0), ("thorough", 3)):
-            glance = Sees("retinaface")
-            find_faces(PICTURE, [Sees("retinaface", (HERE, 0.99))], DetectionConfig(effort=effort), [glance])
-            assert glance.looked == times
+    @staticmethod
+    def row(sure: int, doubtful: int = 0) -> list[tuple[Box, float]]:
+        """So many small faces side by side, with their scores."""
+        boxes = [Box(x0=40 * at, y0=100, x1=40 * at + 20, y1=125) for at in range(sure + doubtful)]
+        return [(box, 0.99 if at < sure else 0.2) for at, box in enumerate(boxes)]
 
-    @pytest.mark.parametrize(("doubtful", "times"), [(0, 0), (1, 0), (3, 3)])
+    @pytest.mark.parametrize(("effort", "times"), [("fast", 0), ("balanced", 0), ("thorough", 3)])
+    def test_several_sure_faces_make_other_ways_superfluous_unless_all_are_asked_for(
+        self, effort: str, times: int
+    ) -> None:
+        glance = Sees("retinaface")
+        find_faces(PICTURE, [Sees("retinaface", *self.row(3))], DetectionConfig(effort=effort), [glance])
+        assert glance.looked == times
+
+    @pytest.mark.parametrize(("effort", "times"), [("fast", 0), ("balanced", 3)])
+    def test_one_or_two_small_faces_do_not_tell_which_way_is_up(self, effort: str, times: int) -> None:
+        glance = Sees("retinaface")
+        find_faces(PICTURE, [Sees("retinaface", *self.row(2))], DetectionConfig(effort=effort), [glance])
+        assert glance.looked == times
+
+    @pytest.mark.parametrize(("logit", "times"), [(3.0, 0), (-3.0, 3)])
+    def test_a_large_face_tells_which_way_is_up_if_the_face_mesh_finds_it(
+        self, logit: float, times: int, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("photo_anonymizer.detection.find.mesh_logit", lambda *_: logit)
+        glance, large = Sees("retinaface"), Box(x0=20, y0=20, x1=90, y1=110)
+        find_faces(PICTURE, [Sees("retinaface", (large, 0.99))], DetectionConfig(), [glance])
+        assert glance.looked == times
+
+    @pytest.mark.parametrize(("doubtful", "times"), [(0, 0), (2, 0), (3, 3)])
     def test_many_doubtful_findings_make_a_balanced_effort_glance_at_the_other_ways(
         self, doubtful: int, times: int
     ) -> None:
-        boxes = [Box(x0=60 * at, y0=100, x1=60 * at + 20, y1=125) for at in range(2 + doubtful)]
-        seen = [(box, 0.99 if at < 2 else 0.2) for at, box in enumerate(boxes)]
+        seen = self.row(3, doubtful)
         glance = Sees("retinaface")
         find_faces(PICTURE, [Sees("retinaface", *seen)], DetectionConfig(), [glance])
         assert glance.looked == times
@@ -185,14 +207,33 @@ class TestAllWays:
         marks = Landmarks(
             left_eye=left_eye, right_eye=right_eye, nose=nose, left_mouth=left_mouth, right_mouth=right_mouth
         )
+        others = Sees("retinaface", *self.row(3))
+        lying = Sees("retinaface", (HERE, 0.99), landmarks=marks)
+
+        class Both:
+            name = "retinaface"
+
+            def detect(self, rgb: np.ndarray) -> list[Detection]:
+                return others.detect(rgb) + lying.detect(rgb)
+
         glance = Sees("retinaface")
-        find_faces(PICTURE, [Sees("retinaface", (HERE, 0.99), landmarks=marks)], DetectionConfig(), [glance])
+        find_faces(PICTURE, [Both()], DetectionConfig(), [glance])
         assert glance.looked == times
 
-    def test_where_no_glance_shows_anything_a_doubtful_face_is_looked_for_in_all_ways(self) -> None:
-        member, glance = Sees("retinaface", (HERE, 0.2)), Sees("retinaface")
+    @pytest.mark.parametrize("seen", [[], [(HERE, 0.2)]])
+    @pytest.mark.parametrize("glanced", [[], [(THERE, 0.2)]])
+    def test_where_nobody_is_sure_of_anything_faces_are_looked_for_in_all_ways(
+        self, seen: list[tuple[Box, float]], glanced: list[tuple[Box, float]]
+    ) -> None:
+        """Faces of a few px, which no glance shows: a crowd on its side must not pass for a photo of nobody."""
+        member, glance = Sees("retinaface", *seen), Sees("retinaface", *glanced)
         find_faces(PICTURE, [member], DetectionConfig(doubt_score=0.1), [glance])
         assert member.looked == 4
+
+    def test_with_little_effort_nothing_is_looked_at_twice(self) -> None:
+        member, glance = Sees("retinaface"), Sees("retinaface")
+        find_faces(PICTURE, [member], DetectionConfig(effort="fast"), [glance])
+        assert (member.looked, glance.looked) == (1, 3)
 
     def test_without_glancers_only_upright_is_looked_at(self) -> None:
         member = Sees("retinaface")

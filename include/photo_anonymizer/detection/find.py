@@ -29,6 +29,9 @@ LIKELY = 0.5
 MOSTLY_SURE = 0.6
 """Share of the findings that are beyond doubt in photos held the right way. Of street scenes held the wrong way three
 to four of five show less, and so do half of those held the right way, which costs them three glances."""
+SEVERAL = 3
+"""So many sure faces tell which way is up. One or two are found in crowds that stand on their head, too, where only the
+face mesh knows better."""
 LIES_RAD = math.radians(50)
 """Roll beyond which a face lies on its side, as all do in a photo held the wrong way."""
 SECOND_LOOK_FROM_PX = 32
@@ -67,7 +70,7 @@ def _in_all_ways(
     if not glancers:
         return found
     upright = merge(found, shipped(config.effort))
-    if _wants_turning(upright, config):
+    if _wants_turning(rgb, upright, config):
         for quarters, lowest in _promising(rgb, upright, glancers, config):
             other = turned(rgb, quarters)
             for detector in detectors:
@@ -86,7 +89,7 @@ def _in_way(
     return [turned_back(item, quarters, size_wh) for item in sure]
 
 
-def _wants_turning(upright: Sequence[MergedFace], config: DetectionConfig) -> bool:
+def _wants_turning(rgb: Pixels, upright: Sequence[MergedFace], config: DetectionConfig) -> bool:
     when = effort_of(config).turned
     if when == "always":
         return True
@@ -94,7 +97,14 @@ def _wants_turning(upright: Sequence[MergedFace], config: DetectionConfig) -> bo
     if when == "when nothing" or not scores:
         return not scores
     sure = [face for face in upright if face.score >= config.accept_score]
-    return len(sure) < MOSTLY_SURE * len(scores) or any(_lies(face) for face in sure)
+    if len(sure) < MOSTLY_SURE * len(scores) or any(_lies(face) for face in sure):
+        return True
+    return len(sure) < SEVERAL and not any(_is_upright(rgb, face) for face in sure)
+
+
+def _is_upright(rgb: Pixels, face: MergedFace) -> bool:
+    """Is the face large enough for the face mesh, and does that find it as it was found?"""
+    return face.box.height >= SECOND_LOOK_FROM_PX and mesh_logit(rgb, face.box, face.landmarks) > 0
 
 
 def _lies(face: MergedFace) -> bool:
@@ -114,18 +124,19 @@ def _promising(
         # Like is compared with like: what was seen upright was looked for harder, and wins where it should not.
         return _evidence(_glance(rgb, 0, glancers)) if _evidence(upright) else 0.0
 
-    promising = []
+    promising, nobody_sure = {}, not sure
     for quarters in QUARTERS:
         seen = _glance(rgb, quarters, glancers)
+        nobody_sure = nobody_sure and all(face.score < config.accept_score for face in seen)
         evidence = _evidence(seen)
         if evidence and (evidence > _evidence(upright) or evidence > as_it_is()):
-            promising.append((quarters, 0.0))
+            promising[quarters] = 0.0
         elif any(face.score >= config.accept_score and not _among(face, known) for face in seen):
-            promising.append((quarters, config.accept_score))
-    if not promising and known and not sure and not as_it_is():
-        # Faces that are too small for a glance: no way of holding the photo is better than another.
-        return [(quarters, LIKELY) for quarters in QUARTERS]
-    return promising
+            promising[quarters] = config.accept_score
+    if nobody_sure and config.effort != GLANCE:
+        # Nobody, or faces that are too small for a glance: no way of holding the photo is better than another.
+        return [(quarters, 0.0) for quarters in QUARTERS]
+    return list(promising.items())
 
 
 def _glance(rgb: Pixels, quarters: int, glancers: Sequence[Detector]) -> list[MergedFace]:
