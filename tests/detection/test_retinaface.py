@@ -14,7 +14,16 @@ from skimage import data
 from faces import noise_picture
 from photo_anonymizer.config import DetectionConfig
 from photo_anonymizer.detection.protocol import Detection
-from photo_anonymizer.detection.retinaface import RetinaFace, View, mirrored_back, stretched, tiles
+from photo_anonymizer.detection.retinaface import (
+    NOISY,
+    RetinaFace,
+    View,
+    denoised,
+    mirrored_back,
+    noise_of,
+    stretched,
+    tiles,
+)
 from photo_anonymizer.detection.rows import suppress
 from photo_anonymizer.model.geometry import Box, PixelBox, intersection_over_union
 
@@ -166,6 +175,37 @@ class TestScales:
 
         close = cv2.resize(data.astronaut()[60:200, 170:290], (1800, 2100), interpolation=cv2.INTER_CUBIC)
         assert detector.detect(close)[0].score > 0.5
+
+
+def with_noise(rgb: np.ndarray, sigma: float) -> np.ndarray:
+    noise = np.random.default_rng(3).normal(0, sigma, rgb.shape)
+    return np.asarray(np.clip(rgb + noise, 0, 255), np.uint8)
+
+
+class TestNoise:
+    @pytest.mark.parametrize("sigma", [5, 10, 20])
+    def test_noise_is_measured_through_slopes_and_edges(self, sigma: float) -> None:
+        slope = np.tile(np.linspace(60, 190, 300, dtype=np.float32)[:, np.newaxis, np.newaxis], (1, 300, 3))
+        slope[:, 150:] -= 40
+        assert noise_of(with_noise(slope, sigma)) == pytest.approx(sigma, rel=0.1)
+
+    def test_a_photo_without_much_noise_is_looked_at_as_it_is(self) -> None:
+        assert noise_of(data.astronaut()) < NOISY
+        assert denoised(data.astronaut()) is not None
+        assert np.array_equal(denoised(data.astronaut()), data.astronaut())
+
+    def test_strong_noise_is_smoothed_and_edges_stay(self) -> None:
+        step = np.full((120, 120, 3), 60, np.uint8)
+        step[:, 60:] = 200
+        noisy = with_noise(step, 15)
+        smooth = denoised(noisy).astype(float)
+        assert smooth[:, :50].std() < 0.5 * noisy[:, :50].std()
+        assert smooth[:, 61:63].mean() - smooth[:, 57:59].mean() > 120
+
+    @pytest.mark.parametrize("size_wh", [(1, 1), (2, 300)])
+    def test_the_smallest_pictures_have_a_defined_result(self, size_wh: tuple[int, int]) -> None:
+        picture = noise_picture(*size_wh)
+        assert denoised(picture).shape == picture.shape
 
 
 def test_what_is_found_in_the_mirror_lies_where_it_is_in_the_photo(detector: RetinaFace) -> None:

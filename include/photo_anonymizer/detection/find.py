@@ -26,7 +26,7 @@ GLANCE = "fast"
 """Effort with which the other ways of holding a photo are glanced at."""
 LIKELY = 0.5
 """Probability from which a finding speaks for a way of holding the photo."""
-MOSTLY_SURE = 0.6
+MOSTLY_SURE = 2 / 3
 """Share of the findings that are beyond doubt in photos held the right way. Of street scenes held the wrong way three
 to four of five show less, and so do half of those held the right way, which costs them three glances."""
 SEVERAL = 3
