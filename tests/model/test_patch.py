@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +77,32 @@ def test_patches_come_back_from_disk_as_they_were(tmp_path: Path) -> None:
     assert all(np.array_equal(a.pixels, b.pixels) for a, b in zip(made, back, strict=True))
     assert all(np.array_equal(a.alpha, b.alpha) for a, b in zip(made, back, strict=True))
     assert load_edits(tmp_path / "p.npz") == [item.about() for item in made]
+
+
+def test_files_of_patches_are_read_one_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Threads that parse headers at the same time trip over each other in CPython 3.11."""
+    save_patches(tmp_path / "photo.npz", [patch(0, 0, 4, 4, colour=9)])
+    inside, most, load = [0], [0], np.load
+
+    class Slow:
+        def __init__(self, *args: Any, **options: Any) -> None:
+            self._stored = load(*args, **options)
+
+        def __enter__(self) -> Any:
+            inside[0] += 1
+            most[0] = max(most[0], inside[0])
+            time.sleep(0.01)
+            return self._stored
+
+        def __exit__(self, *_: object) -> None:
+            inside[0] -= 1
+            self._stored.close()
+
+    monkeypatch.setattr("photo_anonymizer.model.patch.np.load", Slow)
+    with ThreadPoolExecutor(4) as pool:
+        read = list(pool.map(load_patches, [tmp_path / "photo.npz"] * 8))
+    assert {len(patches) for patches in read} == {1}
+    assert most == [1]
 
 
 def test_a_photo_without_patches_has_an_empty_file_of_them(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ with what parameters. A photo is therefore encoded once, and the audit can say w
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +23,9 @@ CUE_LAYER = 0
 """Residual cues lie below …"""
 FACE_LAYER = 1
 """… the faces, so that nothing that is drawn later can bring back a face's pixels."""
+_one_reader = threading.Lock()
+"""NumPy parses the header of every array as Python, and CPython 3.11 counts the depth of that for all threads together:
+of several that read at once one fails now and then ("AST constructor recursion depth mismatch")."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +98,7 @@ def save_patches(path: Path, patches: Sequence[Patch]) -> None:
 
 def load_patches(path: Path) -> list[Patch]:
     """The patches that :func:`save_patches` wrote."""
-    with np.load(path, allow_pickle=False) as stored:
+    with _one_reader, np.load(path, allow_pickle=False) as stored:
         about = json.loads(stored["about"].tobytes().decode())
         return [
             Patch(
@@ -112,6 +116,6 @@ def load_patches(path: Path) -> list[Patch]:
 
 def load_edits(path: Path) -> list[dict[str, Any]]:
     """What :meth:`Patch.about` said of every patch in a file, without reading the pixels."""
-    with np.load(path, allow_pickle=False) as stored:
+    with _one_reader, np.load(path, allow_pickle=False) as stored:
         edits: list[dict[str, Any]] = json.loads(stored["about"].tobytes().decode())
         return edits
