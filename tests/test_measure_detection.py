@@ -19,6 +19,7 @@ from detection_figures import figures, fitting, looks, tables
 from detection_figures.figures import Candidate
 from detection_figures.labels import Label, chosen, in_height, read_labels
 from detection_figures.looks import Cost, Look, RunLook
+from detection_figures.sheet import CELL_PX, COLUMNS
 from detection_figures.variants import UNTOUCHED, VARIANTS, Variant
 
 from photo_anonymizer.config import DetectionConfig
@@ -418,3 +419,27 @@ def test_pictures_are_counted_wherever_they_lie(tmp_path, capsys) -> None:
 def test_a_folder_without_pictures_is_refused(tmp_path, capsys) -> None:
     assert command.main([str(tmp_path), "--unlabelled"]) == 2
     assert "no pictures" in capsys.readouterr().err
+
+
+def test_the_sheet_shows_the_surest_false_alarms_and_no_found_face(labelled, tmp_path) -> None:
+    """Of four photos one has a lamp, far from the face that is labelled there."""
+    sheet = tmp_path / "alarms.png"
+    words = [str(labelled(4)), "--members", MEMBER, "--uncalibrated", "--sheet", str(sheet), "--alarms", "1"]
+    assert command.main(words) == 0
+    picture = np.asarray(Image.open(sheet))
+    assert picture.shape == (CELL_PX, COLUMNS * CELL_PX, 3)
+    lamp, rest = picture[:, :CELL_PX], picture[:, CELL_PX:]
+    assert (lamp == (40, 200, 200)).all(axis=2).any()
+    assert not rest.any()
+
+
+def test_a_sheet_that_cannot_be_written_ends_the_command(labelled, tmp_path, capsys) -> None:
+    words = [str(labelled(4)), "--members", MEMBER, "--uncalibrated", "--sheet", str(tmp_path / "none" / "a.png")]
+    assert command.main(words) == 2
+    assert "the sheet cannot be written" in capsys.readouterr().err
+
+
+def test_a_sheet_is_of_one_effort_level(tmp_path, capsys) -> None:
+    with pytest.raises(SystemExit):
+        command.main([str(tmp_path), "--sheet", "a.png", "--efforts", "fast", "balanced"])
+    assert "one effort level" in capsys.readouterr().err

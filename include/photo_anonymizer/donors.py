@@ -177,7 +177,7 @@ def lent_by(rgb: Pixels, face: Face) -> Lent | Unfit:
     return Lent(
         quality=min(face.box.height / 200, 1.0) - _turned_rad(subject),
         albedo=stored(subject.unlit(TEXTURE_PX)),
-        shape=subject.pose.unplaced(subject.mesh.points.astype(np.float64)).astype(np.float32),
+        shape=subject.shape.astype(np.float32),
         traits=traits_of(subject.texture),
     )
 

@@ -111,6 +111,20 @@ class TestSecondLook:
         large = Box(x0=20, y0=20, x1=90, y1=20 + height_px)
         assert len(find_faces(PICTURE, [Sees("unknown", (large, score))], DetectionConfig())) == stays
 
+    def test_the_mesh_is_asked_once_about_a_face_that_also_tells_which_way_is_up(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        asked: list[object] = []
+
+        def logit(_: object, box: Box, __: object) -> float:
+            asked.append(box)
+            return 5.0
+
+        monkeypatch.setattr("photo_anonymizer.detection.find.mesh_logit", logit)
+        large = Box(x0=20, y0=20, x1=90, y1=110)
+        find_faces(PICTURE, [Sees("retinaface", (large, 0.99))], DetectionConfig(), [Sees("retinaface")])
+        assert len(asked) == 1
+
     def test_a_small_face_is_not_asked_about(self, monkeypatch: pytest.MonkeyPatch) -> None:
         def asked(*_: object) -> float:
             raise AssertionError("the mesh has nothing to say here")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 
 from photo_anonymizer.config import DetectionConfig
 from photo_anonymizer.detection.calibration import Calibration, shipped
@@ -16,12 +16,14 @@ from photo_anonymizer.detection.members._scaled import best
 from photo_anonymizer.detection.protocol import Detection, Detector
 from photo_anonymizer.detection.turned import QUARTERS, turned, turned_back
 from photo_anonymizer.mesh.network import mesh_logit
-from photo_anonymizer.model.face import Face, estimated_landmarks
-from photo_anonymizer.model.geometry import intersection_over_union
+from photo_anonymizer.model.face import Face, Landmarks, estimated_landmarks
+from photo_anonymizer.model.geometry import Box, intersection_over_union
 from photo_anonymizer.model.pixels import Pixels
 
 Found = Mapping[str, Sequence[Detection]]
 """Member → what it found."""
+MeshLogit = Callable[[Box, Landmarks | None], float]
+"""What the face mesh says of a place in the photo, asked once for each."""
 GLANCE = "fast"
 """Effort with which the other ways of holding a photo are glanced at."""
 LIKELY = 0.5
@@ -49,9 +51,10 @@ def find_faces(
     :param glancers: the same members with little effort; without them the photo is only looked at as it is.
     """
     size_wh, known = (rgb.shape[1], rgb.shape[0]), shipped(config.effort)
-    merged = merge(_in_all_ways(rgb, detectors, config, glancers), known)
+    asked: MeshLogit = cache(partial(mesh_logit, rgb))
+    merged = merge(_in_all_ways(rgb, detectors, config, glancers, asked), known)
     possible = [face for face in merged if known.second_look.probability(face.score, math.inf) >= config.doubt_score]
-    judged = [_looked_at_again(rgb, face, known) for face in possible]
+    judged = [_looked_at_again(face, known, asked) for face in possible]
     chosen = [
         face
         for face in judged
@@ -63,14 +66,18 @@ def find_faces(
 
 
 def _in_all_ways(
-    rgb: Pixels, detectors: Sequence[Detector], config: DetectionConfig, glancers: Sequence[Detector]
+    rgb: Pixels,
+    detectors: Sequence[Detector],
+    config: DetectionConfig,
+    glancers: Sequence[Detector],
+    asked: MeshLogit,
 ) -> Found:
     """What the members find in the photo as it is and, where that promises something, turned."""
     found = {detector.name: detector.detect(rgb) for detector in detectors}
     if not glancers:
         return found
     upright = merge(found, shipped(config.effort))
-    if _wants_turning(rgb, upright, config):
+    if _wants_turning(upright, config, asked):
         for quarters, lowest in _promising(rgb, upright, glancers, config):
             other = turned(rgb, quarters)
             for detector in detectors:
@@ -89,7 +96,7 @@ def _in_way(
     return [turned_back(item, quarters, size_wh) for item in sure]
 
 
-def _wants_turning(rgb: Pixels, upright: Sequence[MergedFace], config: DetectionConfig) -> bool:
+def _wants_turning(upright: Sequence[MergedFace], config: DetectionConfig, asked: MeshLogit) -> bool:
     when = effort_of(config).turned
     if when == "always":
         return True
@@ -99,12 +106,12 @@ def _wants_turning(rgb: Pixels, upright: Sequence[MergedFace], config: Detection
     sure = [face for face in upright if face.score >= config.accept_score]
     if len(sure) < MOSTLY_SURE * len(scores) or any(_lies(face) for face in sure):
         return True
-    return len(sure) < SEVERAL and not any(_is_upright(rgb, face) for face in sure)
+    return len(sure) < SEVERAL and not any(_is_upright(face, asked) for face in sure)
 
 
-def _is_upright(rgb: Pixels, face: MergedFace) -> bool:
+def _is_upright(face: MergedFace, asked: MeshLogit) -> bool:
     """Is the face large enough for the face mesh, and does that find it as it was found?"""
-    return face.box.height >= SECOND_LOOK_FROM_PX and mesh_logit(rgb, face.box, face.landmarks) > 0
+    return face.box.height >= SECOND_LOOK_FROM_PX and asked(face.box, face.landmarks) > 0
 
 
 def _lies(face: MergedFace) -> bool:
@@ -115,28 +122,28 @@ def _promising(
     rgb: Pixels, upright: Sequence[MergedFace], glancers: Sequence[Detector], config: DetectionConfig
 ) -> list[tuple[int, float]]:
     """The quarter turns in which a glance shows more faces than one upright, or a sure one that is not known yet; each
-    with the probability from which its findings count: where upright shows more, only what is beyond doubt."""
+    with the probability from which its findings count: where upright shows more, only what is beyond doubt. All of them
+    where neither upright nor a glance shows anybody surely."""
     known = [face for face in upright if face.score >= config.doubt_score]
-    sure = any(face.score >= config.accept_score for face in known)
+    glances = {quarters: _glance(rgb, quarters, glancers) for quarters in QUARTERS}
+    somebody_is_sure = any(face.score >= config.accept_score for seen in (known, *glances.values()) for face in seen)
+    if not somebody_is_sure and config.effort != GLANCE:
+        # Nobody, or faces that are too small for a glance: no way of holding the photo is better than another.
+        return [(quarters, 0.0) for quarters in QUARTERS]
 
     @cache
     def as_it_is() -> float:
         # Like is compared with like: what was seen upright was looked for harder, and wins where it should not.
         return _evidence(_glance(rgb, 0, glancers)) if _evidence(upright) else 0.0
 
-    promising, nobody_sure = {}, not sure
-    for quarters in QUARTERS:
-        seen = _glance(rgb, quarters, glancers)
-        nobody_sure = nobody_sure and all(face.score < config.accept_score for face in seen)
+    promising = []
+    for quarters, seen in glances.items():
         evidence = _evidence(seen)
         if evidence and (evidence > _evidence(upright) or evidence > as_it_is()):
-            promising[quarters] = 0.0
+            promising.append((quarters, 0.0))
         elif any(face.score >= config.accept_score and not _among(face, known) for face in seen):
-            promising[quarters] = config.accept_score
-    if nobody_sure and config.effort != GLANCE:
-        # Nobody, or faces that are too small for a glance: no way of holding the photo is better than another.
-        return [(quarters, 0.0) for quarters in QUARTERS]
-    return list(promising.items())
+            promising.append((quarters, config.accept_score))
+    return promising
 
 
 def _glance(rgb: Pixels, quarters: int, glancers: Sequence[Detector]) -> list[MergedFace]:
@@ -154,11 +161,11 @@ def _among(face: MergedFace, known: Sequence[MergedFace]) -> bool:
     return any(intersection_over_union(face.box, other.box) >= SAME_FACE_IOU for other in known)
 
 
-def _looked_at_again(rgb: Pixels, face: MergedFace, known: Calibration) -> MergedFace:
+def _looked_at_again(face: MergedFace, known: Calibration, asked: MeshLogit) -> MergedFace:
     """The face with the probability that it has after the face mesh has looked too."""
     if face.box.height < SECOND_LOOK_FROM_PX:
         return face
-    logit = mesh_logit(rgb, face.box, face.landmarks)
+    logit = asked(face.box, face.landmarks)
     score = known.second_look.probability(face.score, logit)
     return replace(face, score=score, mesh_logit=logit, score_before_mesh=face.score)
 

@@ -15,6 +15,7 @@ from photo_anonymizer.mesh.light import Light, fit_light
 from photo_anonymizer.mesh.network import Mesh, look
 from photo_anonymizer.mesh.pose import Pose, pose_of
 from photo_anonymizer.mesh.texture import Plane, Texture, in_colour, normals_of, texture_of, unrolling
+from photo_anonymizer.mesh.topology import Vertices
 from photo_anonymizer.methods.region import Region
 from photo_anonymizer.methods.surrogate.front import lab_of
 from photo_anonymizer.model.face import Face
@@ -107,6 +108,11 @@ class Subject:
     def normals(self) -> Plane:
         """Which way the face's surface looks, unrolled: unit vectors, float32 (LIGHT_PX, LIGHT_PX, 3)."""
         return smooth_normals(self.mesh.points, LIGHT_PX)
+
+    @cached_property
+    def shape(self) -> Vertices:
+        """The mesh in the mean face's frame: float64 (468, 3), in cm, without place, size and turn."""
+        return self.pose.unplaced(self.mesh.points.astype(np.float64))
 
     @cached_property
     def light(self) -> Light:

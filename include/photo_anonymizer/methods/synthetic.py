@@ -73,8 +73,8 @@ def replaced(subject: Subject, made: Surrogate, rng: np.random.Generator) -> Pai
 
     :raises CannotPaintError: the mesh does not lie on the face.
     """
-    own = subject.pose.unplaced(subject.mesh.points.astype(np.float64))
-    points = subject.pose.placed(moved(own if made.has_eyes else with_lids_to_draw(own), made.moves))
+    shape = subject.shape if made.has_eyes else with_lids_to_draw(subject.shape)
+    points = subject.pose.placed(moved(shape, made.moves))
     box = _around(points, subject.region.box)
     _check_place(subject, points)
     face, alpha = _drawn(subject, made, points, _in_front(subject), box)
@@ -88,8 +88,8 @@ def _by_generator(subject: Subject, parameters: Parameters, rng: np.random.Gener
     """
     person = subject.donors.person if subject.donors else None
     chance = np.random.default_rng(person.seed) if person else rng
-    own = subject.pose.unplaced(subject.mesh.points.astype(np.float64))
-    points = subject.pose.placed(moved(own, of_nobody(own, chance, parameters["strength"])))
+    moves = of_nobody(subject.shape, chance, parameters["strength"])
+    points = subject.pose.placed(moved(subject.shape, moves))
     box = _around(points, subject.region.box)
     _check_place(subject, points)
     generator = load_generator(parameters["generator"], parameters["generator_model"])

@@ -117,10 +117,8 @@ def unlike(shape: Vertices, rng: np.random.Generator, strength: float = 1.0) -> 
     """
     by_chance, to_mean = vars(drawn_moves(rng, strength)), vars(towards(shape, mean_shape()))
     unusual = {name: to_mean[name] / limit for name, limit in vars(LIMITS).items()}
-    if abs(unusual["mouth_down"]) > abs(unusual["nose_down"]):  # the same way, see drawn_moves
-        unusual["nose_down"] = unusual["mouth_down"]
-    else:
-        unusual["mouth_down"] = unusual["nose_down"]
+    together = "nose_down", "mouth_down"  # see drawn_moves
+    unusual |= dict.fromkeys(together, max((unusual[name] for name in together), key=abs))
     sides = {name: share if abs(share) >= _USUAL_WITHIN else by_chance[name] for name, share in unusual.items()}
     return Moves(**{name: math.copysign(move, sides[name]) for name, move in by_chance.items()})
 

@@ -62,13 +62,12 @@ def surrogate_for(subject: Subject, parameters: Parameters, rng: np.random.Gener
     traits = np.array(person.traits) if person else traits_of(subject.texture)
     look = drawn_look(hints_of(traits, subject.face.box.height), float(subject.light.mean.mean()), rng)
     strength = parameters["strength"]
-    own = subject.pose.unplaced(subject.mesh.points.astype(np.float64))
-    moves = of_nobody(own, rng, strength)
+    moves = of_nobody(subject.shape, rng, strength)
     if (averaged := _averaged(subject, traits, parameters, rng)) is None:
         drawn = painted(look, drawn_side_px(subject.pose.scale), rng)
         return Surrogate(drawn, moves, look.iris, look.lashes, {"source": "rendered"})
     source, mean = averaged
-    moves = plus(towards(own, mean.shape), drawn_moves(rng, strength * _OWN_MOVES))
+    moves = plus(towards(subject.shape, mean.shape), drawn_moves(rng, strength * _OWN_MOVES))
     return Surrogate(mean.albedo, moves, look.iris, look.lashes, {"source": source, "k": mean.k})
 
 
