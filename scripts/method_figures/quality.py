@@ -17,15 +17,12 @@ from photo_anonymizer.mesh.network import Mesh, look
 from photo_anonymizer.mesh.pose import pose_of
 from photo_anonymizer.mesh.topology import (
     INNER_LIP_PAIRS,
-    LEFT_EYE,
-    LEFT_EYE_LIDS,
     OUTER_LIPS,
-    RIGHT_EYE,
-    RIGHT_EYE_LIDS,
     five_points,
 )
 from photo_anonymizer.methods.subject import Subject
 from photo_anonymizer.methods.surrogate.looks import typology_angle_deg
+from photo_anonymizer.methods.surrogate.shape import eyes_open
 from photo_anonymizer.model.geometry import intersection_over_union
 from photo_anonymizer.model.pixels import Alpha, Pixels
 
@@ -108,10 +105,7 @@ def opening(mesh: Mesh) -> tuple[float, float]:
     def width(one: int, other: int) -> float:
         return max(float(np.linalg.norm(points[one] - points[other])), 1e-6)
 
-    eyes = (gap(LEFT_EYE_LIDS) + gap(RIGHT_EYE_LIDS)) / (
-        width(LEFT_EYE[0], LEFT_EYE[8]) + width(RIGHT_EYE[0], RIGHT_EYE[8])
-    )
-    return gap(INNER_LIP_PAIRS) / width(OUTER_LIPS[0], OUTER_LIPS[10]), eyes
+    return gap(INNER_LIP_PAIRS) / width(OUTER_LIPS[0], OUTER_LIPS[10]), eyes_open(mesh.points)
 
 
 def cheek_colour(rgb: Pixels, mesh: Mesh) -> NDArray[np.float64]:

@@ -56,11 +56,24 @@ def test_features_move_and_the_further_the_stronger() -> None:
     assert moved_by(someone, 1.0) > 3
 
 
-def test_the_person_s_own_eyes_stay_to_be_seen() -> None:
+def test_the_person_s_own_eyes_stay_to_be_seen_on_a_large_face() -> None:
     someone = drawn_face()
     result = shown(someone, paint(someone))
     x, y = someone.mesh.points[list(LEFT_EYE), :2].mean(axis=0).astype(int)
     assert result[y - 20 : y + 21, x - 20 : x + 21].mean(axis=2).min() < 80
+
+
+def test_on_a_small_face_eyes_are_drawn() -> None:
+    """What was painted green there is gone."""
+
+    def greenish(height_px: int) -> float:
+        someone = subject(height_px)
+        for loop in (LEFT_EYE, RIGHT_EYE):
+            cv2.fillPoly(someone.rgb, [someone.mesh.points[list(loop), :2].astype(np.int32)], (0, 255, 0))
+        red, green, blue = np.moveaxis(shown(someone, paint(someone)).astype(float), 2, 0)
+        return float((green - np.maximum(red, blue)).max())
+
+    assert greenish(220) > 30 > greenish(140)
 
 
 def test_marks_on_the_skin_are_smoothed_away() -> None:
@@ -80,7 +93,7 @@ def test_marks_on_the_skin_are_smoothed_away() -> None:
 def test_of_the_own_colours_only_the_eyes_stay_and_below_full_strength_skin_too() -> None:
     side_px, (x, y) = 256, np.round(texture_points()[list(LEFT_EYE)].mean(axis=0) * 256).astype(int)
     drawn, own = np.ones((side_px, side_px, 3), np.float32), np.full((side_px, side_px, 3), 0.5, np.float32)
-    whole, half = with_own(drawn, own, 1.0), with_own(drawn, own, 0.5)
+    whole, half = with_own(drawn, own, 1.0, eyes=True), with_own(drawn, own, 0.5, eyes=True)
     assert whole[y, x] == pytest.approx(0.5, abs=0.02)
     assert (whole[side_px // 2 :] == 1).all()
     assert half[side_px // 2 :] == pytest.approx(0.75, abs=0.01)

@@ -57,3 +57,7 @@ def test_iou_is_one_for_the_same_box_nothing_for_strangers_and_a_third_for_half_
 def test_scaling_keeps_the_centre() -> None:
     scaled = Box(x0=0, y0=0, x1=10, y1=20).scaled(2, 0.5)
     assert (scaled.x0, scaled.y0, scaled.x1, scaled.y1) == (-5, 5, 15, 15)
+
+
+def test_a_shifted_box_is_as_large_as_before() -> None:
+    assert Box(x0=1, y0=2, x1=4, y1=6).shifted(-1, 3) == Box(x0=0, y0=5, x1=3, y1=9)

@@ -8,6 +8,7 @@ and presentation (:mod:`.surrogate.looks`). What is not: its colours at any plac
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -16,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from photo_anonymizer.mesh.iris import gaze, irises
+from photo_anonymizer.mesh.network import MARGIN, Mesh, look
 from photo_anonymizer.mesh.texture import Texture, in_colour, projection, tinted, unrolling
 from photo_anonymizer.mesh.topology import OVAL, Vertices, five_points, texture_points
 from photo_anonymizer.methods.generators.paint import generated, load_generator
@@ -25,7 +27,7 @@ from photo_anonymizer.methods.surrogate import blend
 from photo_anonymizer.methods.surrogate.features import draw_eyes, draw_glasses, draw_mouth, tones_of
 from photo_anonymizer.methods.surrogate.front import hidden_share, in_front, lab_of, wears_glasses
 from photo_anonymizer.methods.surrogate.looks import CHEEKS, mean_inside
-from photo_anonymizer.methods.surrogate.shape import moved, of_nobody, with_lids_to_draw
+from photo_anonymizer.methods.surrogate.shape import eyes_open, moved, of_nobody, with_lids
 from photo_anonymizer.methods.surrogate.source import Surrogate, surrogate_for
 from photo_anonymizer.model.face import Face, estimated_landmarks
 from photo_anonymizer.model.geometry import PixelBox
@@ -43,12 +45,28 @@ COARSEST_PX_A_CM, FINEST_PX_A_CM = 10.0, 36.0
 are enlarged, as nothing finer is drawn."""
 _ALIASES_FROM = 1.5
 """Pictures that are shrunk this many times and more must be shrunk by areas, which takes eight times as long."""
+_NETWORK_SEES = MARGIN / math.sqrt(2)
+"""How far from the face's centre the face mesh looks at most, in longer sides of the face's box."""
 _SURELY_FACE = 0.6
 """The ellipse in the detected box times this is face, whatever the head's turn."""
 _GLOSS = 0.1
 _RIM_FROM_PX, _RIM_WIDTH_PX = 2.0, 15.0
 
 Canvas = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A face that is drawn but not yet laid into its photo.
+
+    :param face: float32 (h, w, 3), 0 to 255.
+    :param alpha: float32 (h, w), 0 to 1: how much of every pixel it covers.
+    :param box: where in the photo.
+    """
+
+    face: Canvas
+    alpha: Canvas
+    box: PixelBox
 
 
 class Synthetic:
@@ -71,14 +89,19 @@ class Synthetic:
 def replaced(subject: Subject, made: Surrogate, rng: np.random.Generator) -> Painted:
     """The new face in the old one's place, pose and light, and in the colours, sharpness and grain around it.
 
+    Drawn eyes are looked at and drawn once more, as open as the face mesh saw the old ones: without that second time
+    a squint is lost (correlation of the openings 0.73 instead of 0.85, 92 press faces).
+
     :raises CannotPaintError: the mesh does not lie on the face.
     """
-    shape = subject.shape if made.has_eyes else with_lids_to_draw(subject.shape)
-    points = subject.pose.placed(moved(shape, made.moves))
-    box = _around(points, subject.region.box)
-    _check_place(subject, points)
-    face, alpha = _drawn(subject, made, points, _in_front(subject), box)
-    return _laid(subject, face, alpha, box, made.about, rng)
+    front = _in_front(subject)
+    drawn = _drawn(subject, made, subject.shape, front)
+    if not made.has_eyes and subject.mesh_is_sure:
+        seen = _seen(subject, drawn)
+        if seen.logit > 0:
+            shape = with_lids(subject.shape, eyes_open(subject.mesh.points), eyes_open(seen.points))
+            drawn = _drawn(subject, made, shape, front)
+    return _laid(subject, drawn, made.about, rng)
 
 
 def _by_generator(subject: Subject, parameters: Parameters, rng: np.random.Generator) -> Painted:
@@ -95,19 +118,33 @@ def _by_generator(subject: Subject, parameters: Parameters, rng: np.random.Gener
     generator = load_generator(parameters["generator"], parameters["generator_model"])
     face, about = generated(generator, subject, points, box, chance)
     seen = projection(subject.mesh.points, box)
-    front = _in_front(subject)
-    return _laid(subject, face, seen.shown(_rim()) * seen.covered * (1 - seen.shown(front)), box, about, rng)
+    alpha = seen.shown(_rim()) * seen.covered * (1 - seen.shown(_in_front(subject)))
+    return _laid(subject, Drawn(face, alpha, box), about, rng)
 
 
-def _laid(
-    subject: Subject, face: Canvas, alpha: Canvas, box: PixelBox, about: dict[str, Any], rng: np.random.Generator
-) -> Painted:
+def _laid(subject: Subject, drawn: Drawn, about: dict[str, Any], rng: np.random.Generator) -> Painted:
     """A face in the colours, sharpness and grain of the photo around it."""
-    photo = subject.rgb[box.slices].astype(np.float32)
-    face = blend.meeting(face, photo, alpha)
+    photo, alpha = subject.rgb[drawn.box.slices].astype(np.float32), drawn.alpha
+    face = blend.meeting(drawn.face, photo, alpha)
     face = blend.as_sharp_as(face, photo, alpha)
     face = blend.with_grain(face, blend.GRAIN_SHARE * blend.grain(photo, alpha), rng)
-    return _in_region(face, alpha, box, subject.region.box, about)
+    return _in_region(face, alpha, drawn.box, subject.region.box, about)
+
+
+def _seen(subject: Subject, drawn: Drawn) -> Mesh:
+    """What the face mesh sees of a drawn face in its photo, in the pixels of a part of the photo."""
+    face, height, width = subject.face, *subject.rgb.shape[:2]
+    x, y = face.box.centre
+    half = _NETWORK_SEES * max(face.box.width, face.box.height)
+    left, top = max(0, math.floor(min(x - half, drawn.box.x0))), max(0, math.floor(min(y - half, drawn.box.y0)))
+    right, bottom = (
+        min(width, math.ceil(max(x + half, drawn.box.x1))),
+        min(height, math.ceil(max(y + half, drawn.box.y1))),
+    )
+    part = subject.rgb[top:bottom, left:right].copy()
+    own = part[drawn.box.y0 - top : drawn.box.y1 - top, drawn.box.x0 - left : drawn.box.x1 - left]
+    own[:] = np.clip(own + in_colour(drawn.alpha) * (drawn.face - own), 0, 255)
+    return look(part, face.box.shifted(-left, -top), face.landmarks)  # of which only the turn counts
 
 
 def check(subject: Subject) -> None:
@@ -161,10 +198,16 @@ def _in_front(subject: Subject) -> NDArray[np.float32]:
     return in_front(subject.lab, skin)
 
 
-def _drawn(
-    subject: Subject, made: Surrogate, points: Vertices, front: NDArray[np.float32], box: PixelBox
-) -> tuple[Canvas, Canvas]:
-    """The face and how much of every pixel it covers: float32 (h, w, 3), 0 to 255, and (h, w), 0 to 1."""
+def _drawn(subject: Subject, made: Surrogate, shape: Vertices, front: NDArray[np.float32]) -> Drawn:
+    """A new face over the old one.
+
+    :param shape: the old one's mesh, (468, 3) in the mean face's frame, before its features are moved.
+    :param front: what stays in front of it, see :func:`_in_front`.
+    :raises CannotPaintError: the mesh does not lie on the face.
+    """
+    points = subject.pose.placed(moved(shape, made.moves))
+    box = _around(points, subject.region.box)
+    _check_place(subject, points)
     own = subject.pose.scale
     scale = min(max(own, COARSEST_PX_A_CM), FINEST_PX_A_CM) / own
     size = max(4, round(box.width * scale)), max(4, round(box.height * scale))
@@ -185,7 +228,7 @@ def _drawn(
     _uncover(cover, as_it_was, front)
     how = cv2.INTER_AREA if scale > _ALIASES_FROM else cv2.INTER_LINEAR
     wh = box.width, box.height
-    return cv2.resize(canvas, wh, interpolation=how), cv2.resize(cover, wh, interpolation=how)
+    return Drawn(cv2.resize(canvas, wh, interpolation=how), cv2.resize(cover, wh, interpolation=how), box)
 
 
 def _uncover(cover: Canvas, points: Vertices, front: NDArray[np.float32]) -> None:

@@ -50,6 +50,10 @@ class Box(BaseModel):
         x, y = self.centre
         return Box(x0=x - half_width, y0=y - half_height, x1=x + half_width, y1=y + half_height)
 
+    def shifted(self, right_px: float, down_px: float) -> Box:
+        """The box elsewhere."""
+        return Box(x0=self.x0 + right_px, y0=self.y0 + down_px, x1=self.x1 + right_px, y1=self.y1 + down_px)
+
     def cover(self, size_wh: tuple[int, int]) -> PixelBox | None:
         """The smallest whole-pixel box that contains every touched pixel inside a photo of ``size_wh``.
 

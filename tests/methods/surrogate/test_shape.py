@@ -23,11 +23,12 @@ from photo_anonymizer.methods.surrogate.shape import (
     LIMITS,
     Moves,
     drawn_moves,
+    eyes_open,
     moved,
     of_nobody,
     towards,
     unlike,
-    with_lids_to_draw,
+    with_lids,
 )
 
 seeds = st.integers(0, 2**32 - 1)
@@ -134,12 +135,6 @@ def test_nose_and_mouth_go_the_same_way_from_any_face(seed: int, nose: float, mo
     assert moves.nose_down * moves.mouth_down > 0
 
 
-def opening(shape: np.ndarray, eye: str) -> float:
-    """Of the eye, relative to its width."""
-    loop, lids = EYES[eye]
-    return float(np.mean([shape[low, 1] - shape[up, 1] for up, low in lids]) / np.ptp(shape[[loop[0], loop[8]], 0]))
-
-
 def with_eyes_as_open(share: float) -> np.ndarray:
     shape = mean_shape().copy()
     for loop, _ in EYES.values():
@@ -148,19 +143,29 @@ def with_eyes_as_open(share: float) -> np.ndarray:
     return shape
 
 
-def test_narrow_eyes_are_drawn_narrower_and_wide_ones_as_they_are() -> None:
-    narrow, wide = with_eyes_as_open(0.6), with_eyes_as_open(1.3)
-    for eye in EYES:
-        assert opening(with_lids_to_draw(narrow), eye) < 0.8 * opening(narrow, eye)
-        assert opening(with_lids_to_draw(wide), eye) > 0.9 * opening(wide, eye)
+def test_how_open_eyes_are_is_told_relative_to_their_width_whatever_the_size_of_the_face() -> None:
+    usual = eyes_open(mean_shape())
+    assert eyes_open(with_eyes_as_open(0.5)[:, :2]) == pytest.approx(0.5 * usual, rel=0.1)
+    assert eyes_open(7 * mean_shape()) == pytest.approx(usual)
 
 
-def test_eyes_that_are_nearly_shut_stay_a_little_open_and_the_rest_of_the_face_stays() -> None:
-    nearly_shut = with_eyes_as_open(0.2)
-    drawn = with_lids_to_draw(nearly_shut)
-    assert opening(drawn, "left_eye") > 0.35 * opening(nearly_shut, "left_eye")
-    assert np.abs(drawn - nearly_shut)[list(OVAL)].max() == 0
-    assert middle(drawn, "mouth") == pytest.approx(middle(nearly_shut, "mouth"), abs=0.01)
+def test_eyes_that_are_read_as_they_should_be_stay() -> None:
+    assert np.array_equal(with_lids(mean_shape(), 0.25, 0.25), mean_shape())
+
+
+@pytest.mark.parametrize(("read", "factor"), [(0.28, 0.78), (0.20, 1.22), (0.5, 0.4), (0.0, 1.6)])
+def test_lids_close_and_open_by_what_the_reading_is_off_but_never_shut(read: float, factor: float) -> None:
+    before, after = mean_shape(), with_lids(mean_shape(), 0.24, read)
+    for upper, lower in (*LEFT_EYE_LIDS, *RIGHT_EYE_LIDS):
+        assert after[lower, 1] - after[upper, 1] == pytest.approx(
+            factor * (before[lower, 1] - before[upper, 1]), rel=0.01
+        )
+
+
+def test_lids_take_nothing_else_along() -> None:
+    drawn = with_lids(mean_shape(), 0.1, 0.3)
+    assert np.abs(drawn - mean_shape())[list(OVAL)].max() == 0
+    assert middle(drawn, "mouth") == pytest.approx(middle(mean_shape(), "mouth"), abs=0.01)
 
 
 def test_strength_nothing_moves_nothing() -> None:

@@ -41,11 +41,10 @@ FEATURES = {
 EYES = {"left_eye": (LEFT_EYE, LEFT_EYE_LIDS), "right_eye": (RIGHT_EYE, RIGHT_EYE_LIDS)}
 _REACH_CM = 1.1
 """How far a feature's motion carries on around it."""
-_READ_FROM, _READ_SLOPE = 0.1, 0.7
-"""Eyes that are drawn with an opening of x are read as open by 0.1 + 0.7 x, the more so the narrower they are (measured
-with the face mesh on 92 faces; openings relative to the eye's width): lashes and lids take part in what is seen."""
-_LEAST_OPEN = 0.4
-"""Of their opening, below which eyes are not closed further: they would be shut."""
+_READ_SLOPE = 0.75
+"""How much of a change of drawn lids the face mesh sees in what is drawn."""
+_LIDS_WITHIN = (0.4, 1.6)
+"""Factors within which drawn lids are closed or opened: below they look shut."""
 _USUAL_WITHIN = 0.1
 """Share of a limit within which a feature counts as being where it is on average."""
 _CHANCE = 0.85
@@ -176,14 +175,22 @@ def moved(shape: Vertices, moves: Moves) -> Vertices:
     return result
 
 
-def with_lids_to_draw(shape: Vertices) -> Vertices:
-    """A shape, (468, 3) in the mean face's frame, whose eyes are read as open as the given ones once they are drawn."""
+def eyes_open(points: NDArray[np.floating]) -> float:
+    """How far both eyes are open, relative to their widths: lids' distance, of a mesh, (468, 2 or 3)."""
+    gaps = [points[low] - points[up] for _, lids in EYES.values() for up, low in lids]
+    widths = [points[loop[0]] - points[loop[8]] for loop, _ in EYES.values()]
+    gap, width = (float(np.linalg.norm(np.asarray(some, np.float64), axis=1).mean()) for some in (gaps, widths))
+    return gap / max(width, 1e-6)
+
+
+def with_lids(shape: Vertices, wanted: float, read: float) -> Vertices:
+    """A shape, (468, 3) in the mean face's frame, whose eyes will be read as open as is wanted, where drawn as they are
+    they are read as ``read``: lashes, brows and how the head is held take part in what is seen."""
+    factor = 1 + (wanted - read) / _READ_SLOPE / max(wanted, 1e-6)
+    higher = min(max(factor, _LIDS_WITHIN[0]), _LIDS_WITHIN[1]) - 1
     result = shape.copy()
-    for eye, (loop, lids) in EYES.items():
-        width = max(float(np.linalg.norm(shape[loop[0]] - shape[loop[8]])), 1e-6)
-        opening = float(np.mean([np.linalg.norm(shape[up] - shape[low]) for up, low in lids])) / width
-        height = min(max((opening - _READ_FROM) / _READ_SLOPE / max(opening, 1e-6), _LEAST_OPEN), 1.0)
-        result[:, :2] += _shares()[eye][:, np.newaxis] * _scaled(shape, eye, 0, height - 1, (0, 0))
+    for eye in EYES:
+        result[:, :2] += _shares()[eye][:, np.newaxis] * _scaled(shape, eye, 0, higher, (0, 0))
     return result
 
 
