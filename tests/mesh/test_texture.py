@@ -53,21 +53,43 @@ def test_of_two_layers_the_nearer_one_is_seen() -> None:
 
 
 def test_a_part_of_a_face_is_seen_as_in_the_whole() -> None:
-    points = turned_mesh(0.5, 0.1, 0.2, 14, (150, 150))
-    whole = projection(points, PixelBox(x0=0, y0=0, x1=300, y1=300))
-    box = PixelBox(x0=120, y0=90, x1=180, y1=150)
+    points = turned_mesh(0.5, 0.1, 0.2, 4.2, (45, 45))
+    whole = projection(points, PixelBox(x0=0, y0=0, x1=90, y1=90))
+    box = PixelBox(x0=36, y0=27, x1=54, y1=45)
     part = projection(points, box)
     assert np.array_equal(part.covered, whole.covered[box.slices])
     assert part.covered.all()
     assert part.places == pytest.approx(whole.places[box.slices], abs=1e-3)
 
 
+def test_a_large_face_is_seen_like_the_small_one_that_it_is_enlarged_from() -> None:
+    """Triangles are drawn coarsely; places are off by less than two pixels of the photo."""
+    large = projection(turned_mesh(0.3, 0.1, 0.2, 28, (300, 300)), PixelBox(x0=0, y0=0, x1=600, y1=600))
+    exact = np.zeros((600, 600, 2), np.float32)
+    for x0 in range(0, 600, 75):
+        for y0 in range(0, 600, 75):
+            box = PixelBox(x0=x0, y0=y0, x1=x0 + 75, y1=y0 + 75)
+            exact[box.slices] = projection(turned_mesh(0.3, 0.1, 0.2, 28, (300, 300)), box).places
+    inner = cv2.erode(large.covered, np.ones((9, 9))) > 0
+    off_px = np.linalg.norm(large.places - exact, axis=2)[inner] * 15 * 28  # a texture is some 15 cm wide
+    assert np.percentile(off_px, 99) < 2
+
+
+def test_only_some_of_the_triangles_are_shown_on_demand() -> None:
+    points, box = turned_mesh(0, 0, 0, 4.2, (45, 45)), PixelBox(x0=0, y0=0, x1=90, y1=90)
+    left = (points[triangles(), 0] < 45).all(axis=1)
+    half, whole = projection(points, box, among=left), projection(points, box)
+    assert half.covered[:, 47:].max() == 0
+    assert np.array_equal(half.covered[:, :32], whole.covered[:, :32])
+    assert whole.covered[:, 47:].any()
+
+
 def test_a_pixel_shows_a_place_of_a_triangle_that_it_touches() -> None:
     """Triangles that are seen from their side are narrower than a pixel, and show nothing that lies beyond them."""
-    points = turned_mesh(0.7, -0.3, 0, 14, (150, 150))
-    seen = projection(points, PixelBox(x0=0, y0=0, x1=300, y1=300))
+    points = turned_mesh(0.7, -0.3, 0, 4.4, (48, 48))
+    seen = projection(points, PixelBox(x0=0, y0=0, x1=96, y1=96))
     corners, sources = points[triangles(), :2], texture_points()[triangles()]
-    for row, column in np.argwhere(seen.covered > 0)[::50]:
+    for row, column in np.argwhere(seen.covered > 0)[::5]:
         pixel = np.array([column, row]) + 0.5
         touched = ((corners.min(axis=1) <= pixel + 1) & (corners.max(axis=1) >= pixel - 1)).all(axis=1)
         place = seen.places[row, column]

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from photo_anonymizer.mesh.iris import gaze, irises
 from photo_anonymizer.mesh.network import MARGIN, Mesh, look
 from photo_anonymizer.mesh.texture import Texture, in_colour, projection, tinted, unrolling
-from photo_anonymizer.mesh.topology import OVAL, Vertices, five_points, texture_points
+from photo_anonymizer.mesh.topology import OVAL, Vertices, five_points, texture_points, triangles
 from photo_anonymizer.methods.generators.paint import generated, load_generator
 from photo_anonymizer.methods.protocol import CannotPaintError, Painted, Parameters
 from photo_anonymizer.methods.subject import APPROXIMATE_BELOW_PX, LIGHT_PX, TEXTURE_PX, Subject, smooth_normals
@@ -233,16 +233,20 @@ def _drawn(subject: Subject, made: Surrogate, shape: Vertices, front: NDArray[np
 
 def _uncover(cover: Canvas, points: Vertices, front: NDArray[np.float32]) -> None:
     """Takes what lies in front of a mesh out of the cover; only that part of the canvas is looked at."""
-    some = cv2.dilate(cv2.resize(front, (LIGHT_PX, LIGHT_PX), interpolation=cv2.INTER_AREA), np.ones((3, 3)))
-    there = unrolling(LIGHT_PX).spread(points[:, :2])[some > 0]
-    if not len(there):
+    some = cv2.dilate(cv2.resize(front, (LIGHT_PX, LIGHT_PX), interpolation=cv2.INTER_AREA), np.ones((3, 3))) > 0
+    if not some.any():
         return
+    layout = unrolling(LIGHT_PX)
+    there = layout.spread(points[:, :2])[some]
     low = np.floor(there.min(axis=0)).astype(int).clip(0)
     high = np.ceil(there.max(axis=0)).astype(int).clip(0, cover.shape[::-1])
     if (low >= high).any():
         return
     box = PixelBox(x0=int(low[0]), y0=int(low[1]), x1=int(high[0]), y1=int(high[1]))
-    cover[box.slices] *= 1 - projection(points, box).shown(front)
+    touched = np.zeros(len(points), bool)
+    touched[layout.corners[some]] = True
+    seen = projection(points, box, among=np.asarray(touched[triangles()].all(axis=1)))
+    cover[box.slices] *= 1 - seen.shown(front) * seen.covered
 
 
 def _lit(albedo: Texture, points: Vertices, subject: Subject) -> Texture:

@@ -24,6 +24,8 @@ from photo_anonymizer.methods.surrogate.noise import white_noise
 
 UNITS = 512.0
 HAIRS_A_BROW = 260
+"""In a texture of 512 px and more; in a smaller one, whose hairs are as thin as lines can be, fewer are as dense."""
+_FEWER_HAIRS = 0.7
 _HAIR_WIDTH = 2.4
 _UPPER_LIDS = ((33, 246, 161, 160, 159, 158, 157, 173, 133), (263, 466, 388, 387, 386, 385, 384, 398, 362))
 _LOWER_LIDS = ((33, 7, 163, 144, 145, 153, 154, 155, 133), (263, 249, 390, 373, 374, 380, 381, 382, 362))
@@ -219,7 +221,7 @@ def _hairs(loop: tuple[int, ...], look: Look, side_px: int, rng: np.random.Gener
     upper, lower = curve(points[:5]), curve(points[:4:-1])
     if np.linalg.norm(lower[0] - upper[0]) > np.linalg.norm(lower[-1] - upper[0]):
         lower = lower[::-1]  # both edges run from the outer end to the nose
-    along = rng.beta(1.1, 1.0, HAIRS_A_BROW)
+    along = rng.beta(1.1, 1.0, round(HAIRS_A_BROW * (1 if side_px >= UNITS else _FEWER_HAIRS)))
     top, bottom = _at(upper, along), _at(lower, along)
     thick = look.brow_thick * (0.45 + 0.55 * np.minimum(1, along * 3))
     raised = look.brow_arch * side_px * np.sin(np.pi * along)

@@ -37,9 +37,8 @@ _REACH_PX = 62
 
 
 def lab_of(colours: Texture) -> Texture:
-    """Colours, 0 to 255, in CIELAB."""
-    shares = np.clip(colours * np.float32(1 / 255), 0, 1)
-    return np.asarray(cv2.cvtColor(shares, cv2.COLOR_RGB2LAB))
+    """Colours, 0 to 255, in CIELAB; brighter ones count as 255."""
+    return np.asarray(cv2.cvtColor(colours * np.float32(1 / 255), cv2.COLOR_RGB2LAB))
 
 
 def in_front(lab: Texture, skin_lab: Texture) -> Plane:
