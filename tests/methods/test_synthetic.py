@@ -232,6 +232,20 @@ def test_a_face_behind_something_is_left_to_another_method() -> None:
         paint(subject(200, photo=photo))
 
 
+def test_sunglasses_are_replaced_by_sunglasses_and_not_by_eyes() -> None:
+    someone = subject(160)
+    photo = someone.rgb.copy()
+    for loop in (LEFT_EYE, RIGHT_EYE):
+        x, y = someone.mesh.points[list(loop), :2].mean(axis=0).astype(int)
+        cv2.ellipse(photo, ((int(x), int(y) + 3), (44, 34), 0), (20, 18, 18), -1)
+    hidden = subject(160, photo=photo)
+    assert hidden.wears_dark_glasses
+    assert not someone.wears_dark_glasses
+    result = shown(hidden, paint(hidden))
+    x, y = hidden.mesh.points[list(LEFT_EYE), :2].mean(axis=0).astype(int)
+    assert result[y - 6 : y + 7, x - 10 : x + 11].max() < 70
+
+
 def test_hair_over_the_forehead_stays() -> None:
     photo = skin_photo(440)
     photo[:160, 235:] = (25, 20, 18)

@@ -30,10 +30,6 @@ OWN_EYES_FROM_PX_A_CM = 9.0
 """Resolution of the photo from which on the eyes stay the person's own: those of faces above some 180 px. On smaller
 ones the mesh often misses the lids: what is kept of the eyes looks half shut (correlation of their openings 0.5 on 92
 press faces, of drawn ones 0.8)."""
-FURTHER = 1.2
-"""How much further features move than those of a drawn face: large faces keep their eyes. With 1.4 the head's pitch is
-off by 2.9° on portraits instead of 2.4° and the openings of eyes correlate by 0.78 instead of 0.80; of 92 press faces
-in four draws 0.3 % are within the recogniser's threshold with either."""
 MARKS_PX, MARKS_CONTRAST = 9, 0.12
 """Size of the neighbourhood, in px of a texture of TEXTURE_PX, and contrast, relative to the skin, of what counts as a
 mark on the skin and is smoothed away; features have more."""
@@ -54,8 +50,8 @@ class FeaturePreserving:
         side_px = drawn_side_px(subject.pose.scale)
         hints = hints_of(traits_of(subject.texture), subject.face.box.height)
         look = drawn_look(hints, float(subject.light.mean.mean()), rng)
-        moves = unlike(subject.shape, rng, FURTHER * strength)
-        own_eyes = subject.pose.scale >= OWN_EYES_FROM_PX_A_CM
+        moves = unlike(subject.shape, rng, strength)
+        own_eyes = subject.pose.scale >= OWN_EYES_FROM_PX_A_CM and not subject.wears_dark_glasses
         albedo = with_own(painted(look, side_px, rng), own_albedo(subject, side_px), strength, eyes=own_eyes)
         made = Surrogate(albedo, moves, look.iris, look.lashes, has_eyes=own_eyes)
         return replaced(subject, made, rng)

@@ -17,7 +17,7 @@ from photo_anonymizer.mesh.pose import Pose, pose_of
 from photo_anonymizer.mesh.texture import Plane, Texture, in_colour, normals_of, texture_of, unrolling
 from photo_anonymizer.mesh.topology import Vertices
 from photo_anonymizer.methods.region import Region
-from photo_anonymizer.methods.surrogate.front import lab_of
+from photo_anonymizer.methods.surrogate.front import dark_hair, lab_of, wears_dark_glasses
 from photo_anonymizer.model.face import Face
 from photo_anonymizer.model.pixels import Pixels
 
@@ -119,9 +119,8 @@ class Subject:
         """How the face is lit, in the colours of its skin."""
         inside = np.flatnonzero(unrolling(LIGHT_PX).inside)[::2]  # 1,400 places are enough for nine numbers
         colours = cv2.resize(self.texture, (LIGHT_PX, LIGHT_PX), interpolation=cv2.INTER_AREA)
-        return fit_light(
-            colours.reshape(-1, 3)[inside], self.normals.reshape(-1, 3)[inside], self.visible.ravel()[inside]
-        )
+        is_skin = self.visible * ~dark_hair(lab_of(colours))
+        return fit_light(colours.reshape(-1, 3)[inside], self.normals.reshape(-1, 3)[inside], is_skin.ravel()[inside])
 
     @cached_property
     def visible(self) -> Plane:
@@ -155,6 +154,16 @@ class Subject:
     def lab(self) -> Texture:
         """The texture, a little softened, in CIELAB: float32 (TEXTURE_PX, TEXTURE_PX, 3)."""
         return lab_of(cv2.GaussianBlur(self.texture, (0, 0), 1.2))
+
+    @cached_property
+    def skin_lab(self) -> Texture:
+        """The plain skin in CIELAB: float32 (TEXTURE_PX, TEXTURE_PX, 3)."""
+        return np.asarray(cv2.resize(lab_of(self.plain_skin), (TEXTURE_PX, TEXTURE_PX), interpolation=cv2.INTER_LINEAR))
+
+    @cached_property
+    def wears_dark_glasses(self) -> bool:
+        """Are the eyes behind sunglasses?"""
+        return wears_dark_glasses(self.lab, self.skin_lab)
 
 
 def smooth_normals(points: np.ndarray, side_px: int) -> Plane:

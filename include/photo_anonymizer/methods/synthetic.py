@@ -24,10 +24,10 @@ from photo_anonymizer.methods.generators.paint import generated, load_generator
 from photo_anonymizer.methods.protocol import CannotPaintError, Painted, Parameters
 from photo_anonymizer.methods.subject import APPROXIMATE_BELOW_PX, LIGHT_PX, TEXTURE_PX, Subject, smooth_normals
 from photo_anonymizer.methods.surrogate import blend
-from photo_anonymizer.methods.surrogate.features import draw_eyes, draw_glasses, draw_mouth, tones_of
-from photo_anonymizer.methods.surrogate.front import hidden_share, in_front, lab_of, wears_glasses
+from photo_anonymizer.methods.surrogate.features import draw_dark_glasses, draw_eyes, draw_glasses, draw_mouth, tones_of
+from photo_anonymizer.methods.surrogate.front import hidden_share, in_front, wears_glasses
 from photo_anonymizer.methods.surrogate.looks import CHEEKS, mean_inside
-from photo_anonymizer.methods.surrogate.shape import eyes_open, moved, of_nobody, with_lids
+from photo_anonymizer.methods.surrogate.shape import eyes_open, moved, of_nobody, with_lids, with_usual_outlines
 from photo_anonymizer.methods.surrogate.source import Surrogate, surrogate_for
 from photo_anonymizer.model.face import Face, estimated_landmarks
 from photo_anonymizer.model.geometry import PixelBox
@@ -96,7 +96,7 @@ def replaced(subject: Subject, made: Surrogate, rng: np.random.Generator) -> Pai
     """
     front = _in_front(subject)
     drawn = _drawn(subject, made, subject.shape, front)
-    if not made.has_eyes and subject.mesh_is_sure:
+    if not made.has_eyes and subject.mesh_is_sure and not subject.wears_dark_glasses:
         seen = _seen(subject, drawn)
         if seen.logit > 0:
             shape = with_lids(subject.shape, eyes_open(subject.mesh.points), eyes_open(seen.points))
@@ -112,7 +112,7 @@ def _by_generator(subject: Subject, parameters: Parameters, rng: np.random.Gener
     person = subject.donors.person if subject.donors else None
     chance = np.random.default_rng(person.seed) if person else rng
     moves = of_nobody(subject.shape, chance, parameters["strength"])
-    points = subject.pose.placed(moved(subject.shape, moves))
+    points = subject.pose.placed(moved(with_usual_outlines(subject.shape), moves))
     box = _around(points, subject.region.box)
     _check_place(subject, points)
     generator = load_generator(parameters["generator"], parameters["generator_model"])
@@ -194,8 +194,7 @@ def _check_place(subject: Subject, points: Vertices) -> None:
 
 def _in_front(subject: Subject) -> NDArray[np.float32]:
     """What lies in front of the face, see :func:`~photo_anonymizer.methods.surrogate.front.in_front`."""
-    skin = cv2.resize(lab_of(subject.plain_skin), (TEXTURE_PX, TEXTURE_PX), interpolation=cv2.INTER_LINEAR)
-    return in_front(subject.lab, skin)
+    return in_front(subject.lab, subject.skin_lab)
 
 
 def _drawn(subject: Subject, made: Surrogate, shape: Vertices, front: NDArray[np.float32]) -> Drawn:
@@ -205,7 +204,8 @@ def _drawn(subject: Subject, made: Surrogate, shape: Vertices, front: NDArray[np
     :param front: what stays in front of it, see :func:`_in_front`.
     :raises CannotPaintError: the mesh does not lie on the face.
     """
-    points = subject.pose.placed(moved(shape, made.moves))
+    outlined = shape if made.has_eyes else with_usual_outlines(shape)
+    points = subject.pose.placed(moved(outlined, made.moves))
     box = _around(points, subject.region.box)
     _check_place(subject, points)
     own = subject.pose.scale
@@ -218,10 +218,12 @@ def _drawn(subject: Subject, made: Surrogate, shape: Vertices, front: NDArray[np
     canvas = seen.shown(_lit(made.albedo, points, subject))
     tones = tones_of(subject.skin_ahead, made.iris)
     draw_mouth(canvas, there[:, :2], own * scale, tones)
-    if not made.has_eyes:
+    if subject.wears_dark_glasses:
+        draw_dark_glasses(canvas, there[:, :2], own * scale, subject.skin_ahead)
+    elif not made.has_eyes:
         middles = irises(there, gaze(subject.rgb, subject.mesh.points))
         draw_eyes(canvas, there[:, :2], middles, own * scale, tones, made.lashes)
-    if wears_glasses(subject.texture):
+    if wears_glasses(subject.texture) and not subject.wears_dark_glasses:
         draw_glasses(canvas, there[:, :2], own * scale, subject.skin_ahead)
     as_it_was = (subject.mesh.points - (box.x0, box.y0, 0)) * factor
     cover = seen.shown(_rim()) * cv2.GaussianBlur(seen.covered, (0, 0), 1.0)

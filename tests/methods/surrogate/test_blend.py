@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
+from photo_anonymizer.methods.surrogate import blend
 from photo_anonymizer.methods.surrogate.blend import as_sharp_as, grain, meeting, with_grain
 
 
@@ -33,6 +34,21 @@ def test_what_is_far_from_skin_at_the_rim_pulls_nothing() -> None:
     photo[:, :50] = 5  # dark hair along one side
     met = meeting(plain(118), photo, disc())
     assert met[45:55, 15:30].mean() > 110
+
+
+def test_a_background_of_another_hue_hardly_shines_on_the_face(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is as bright as the skin before it, and red."""
+    skin = np.array((110, 80, 70), np.float32)
+    face = np.broadcast_to(skin, (100, 100, 3)).copy()
+    photo = face.copy()
+    photo[:, :50] = (140, 62, 58)
+
+    def shine() -> float:
+        return float(np.abs(meeting(face, photo, disc())[45:55, 15:30] - skin).max())
+
+    with_hue = shine()
+    monkeypatch.setattr(blend, "_SAME_HUE", np.inf)
+    assert with_hue < 12 < 0.7 * shine()
 
 
 def test_a_sharp_face_is_softened_to_a_soft_photo_and_left_alone_in_a_sharp_one() -> None:

@@ -8,7 +8,14 @@ import pytest
 from meshes import turned_mesh
 from photo_anonymizer.mesh.iris import irises
 from photo_anonymizer.mesh.topology import LEFT_EYE, RIGHT_EYE
-from photo_anonymizer.methods.surrogate.features import IRIS_RADIUS_CM, draw_eyes, draw_glasses, draw_mouth, tones_of
+from photo_anonymizer.methods.surrogate.features import (
+    IRIS_RADIUS_CM,
+    draw_dark_glasses,
+    draw_eyes,
+    draw_glasses,
+    draw_mouth,
+    tones_of,
+)
 
 SKIN = np.array([200, 160, 140.0])
 TONES = tones_of(SKIN, np.array([60, 90, 140.0]))
@@ -87,3 +94,13 @@ def test_frames_go_round_the_eyes_and_over_the_nose_and_leave_the_eyes_free() ->
         assert dark[:y, x].any()
     x, y = points[6].astype(int)
     assert dark[y - 25 : y + 25, x].any()
+
+
+def test_sunglasses_cover_the_eyes_and_leave_the_mouth() -> None:
+    drawn, points = canvas(), mesh()
+    draw_dark_glasses(drawn, points, SCALE, SKIN)
+    for loop in (LEFT_EYE, RIGHT_EYE):
+        low, high = points[list(loop)].min(axis=0).astype(int), points[list(loop)].max(axis=0).astype(int)
+        assert drawn[low[1] : high[1], low[0] : high[0]].max() < 0.35 * SKIN.mean()
+    mouth = int(points[0, 1]) - 3
+    assert np.array_equal(drawn[mouth:], canvas()[mouth:])

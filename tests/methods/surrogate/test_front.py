@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 
-from photo_anonymizer.mesh.topology import LEFT_BROW, texture_points
+from photo_anonymizer.mesh.topology import LEFT_BROW, LEFT_EYE, RIGHT_EYE, texture_points
 from photo_anonymizer.methods.surrogate.front import (
     SIDE_PX,
     bridge_is_bare,
+    dark_hair,
     hidden_share,
     in_front,
     lab_of,
+    wears_dark_glasses,
     wears_glasses,
 )
 
@@ -72,3 +75,35 @@ def test_dark_frames_are_glasses_and_a_crease_is_none() -> None:
 def test_a_bridge_with_anything_across_is_not_bare() -> None:
     assert bridge_is_bare(face())
     assert not bridge_is_bare(framed(0.3))
+
+
+def behind(lens: tuple[float, float, float], *, both: bool = True) -> np.ndarray:
+    """A face with an ellipse of that colour over an eye or both."""
+    texture = face()
+    for loop in (LEFT_EYE, RIGHT_EYE) if both else (LEFT_EYE,):
+        x, y = (texture_points()[list(loop)].mean(axis=0) * SIDE_PX).astype(int)
+        cv2.ellipse(texture, ((int(x), int(y) + 4), (60, 44), 0), lens, -1)
+    return texture
+
+
+def test_sunglasses_are_known_by_the_dark_below_both_eyes() -> None:
+    skin = lab_of(face())
+    assert wears_dark_glasses(lab_of(behind((25, 20, 20))), skin)
+    assert not wears_dark_glasses(lab_of(behind((25, 20, 20), both=False)), skin)
+    assert not wears_dark_glasses(lab_of(behind((150, 115, 100))), skin)  # a shadow, or make-up
+    assert not wears_dark_glasses(skin, skin)
+
+
+def test_dark_hair_has_lost_its_colour_and_skin_in_the_shade_has_not() -> None:
+    texture = face()
+    texture[:, :60] = (22, 20, 19)
+    texture[:, 200:] *= 0.35
+    hair = dark_hair(lab_of(texture))
+    assert hair[:, :60].all()
+    assert not hair[:, 60:].any()
+
+
+def test_in_a_photo_without_colour_nothing_is_taken_for_dark_hair() -> None:
+    texture = np.repeat(face()[..., :1], 3, axis=2)
+    texture[:, :60] = 20
+    assert not dark_hair(lab_of(texture)).any()

@@ -29,6 +29,7 @@ from photo_anonymizer.methods.surrogate.shape import (
     towards,
     unlike,
     with_lids,
+    with_usual_outlines,
 )
 
 seeds = st.integers(0, 2**32 - 1)
@@ -155,17 +156,59 @@ def test_eyes_that_are_read_as_they_should_be_stay() -> None:
 
 @pytest.mark.parametrize(("read", "factor"), [(0.28, 0.78), (0.20, 1.22), (0.5, 0.4), (0.0, 1.6)])
 def test_lids_close_and_open_by_what_the_reading_is_off_but_never_shut(read: float, factor: float) -> None:
-    before, after = mean_shape(), with_lids(mean_shape(), 0.24, read)
+    before = with_eyes_as_open(0.7)
+    after = with_lids(before, 0.24, read)
     for upper, lower in (*LEFT_EYE_LIDS, *RIGHT_EYE_LIDS):
-        assert after[lower, 1] - after[upper, 1] == pytest.approx(
-            factor * (before[lower, 1] - before[upper, 1]), rel=0.01
-        )
+        apart = before[lower, 1] - before[upper, 1]
+        assert after[lower, 1] - after[upper, 1] == pytest.approx(factor * apart, rel=0.01)
+
+
+def test_eyes_never_stare() -> None:
+    wide = with_eyes_as_open(1.4)
+    for read in (0.0, 0.24):
+        drawn = with_lids(wide, 0.24, read)
+        gaps = [drawn[lower, 1] - drawn[upper, 1] for upper, lower in (*LEFT_EYE_LIDS, *RIGHT_EYE_LIDS)]
+        assert np.mean(gaps) < 0.8
 
 
 def test_lids_take_nothing_else_along() -> None:
     drawn = with_lids(mean_shape(), 0.1, 0.3)
     assert np.abs(drawn - mean_shape())[list(OVAL)].max() == 0
     assert middle(drawn, "mouth") == pytest.approx(middle(mean_shape(), "mouth"), abs=0.01)
+
+
+def with_a_crooked_nose() -> np.ndarray:
+    shape = mean_shape().copy()
+    shape[[4, 5, 195], 0] += 0.4
+    shape[[63, 105], 1] -= 0.3  # and a pointed brow
+    return shape
+
+
+def test_outlines_of_eyes_brows_and_nose_come_near_the_usual_ones_of_the_same_size_and_place() -> None:
+    own = with_a_crooked_nose()
+    usual = with_usual_outlines(own)
+    for feature in ("left_brow", "nose"):
+        points = list(FEATURES[feature])
+        wanted = mean_shape()[points] - mean_shape()[points].mean(axis=0)
+        wanted *= np.ptp(own[points], axis=0) / np.ptp(wanted, axis=0)
+
+        def off(shape: np.ndarray, points: list[int] = points, wanted: np.ndarray = wanted) -> float:
+            return float(np.linalg.norm((shape[points] - shape[points].mean(axis=0) - wanted)[:, :2], axis=1).mean())
+
+        assert off(usual) < 0.75 * off(own)
+        assert usual[points].mean(axis=0) == pytest.approx(own[points].mean(axis=0), abs=0.1)
+
+
+def test_the_outlines_of_mouth_and_face_stay() -> None:
+    smiling = with_a_crooked_nose()
+    smiling[[61, 291], 1] -= 0.3
+    usual = with_usual_outlines(smiling)
+    for points in (list(FEATURES["mouth"]), list(OVAL)):
+        assert np.array_equal(usual[points], smiling[points])
+
+
+def test_the_mean_face_has_the_usual_outlines() -> None:
+    assert with_usual_outlines(mean_shape()) == pytest.approx(mean_shape(), abs=1e-9)
 
 
 def test_strength_nothing_moves_nothing() -> None:

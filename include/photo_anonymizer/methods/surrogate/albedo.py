@@ -111,7 +111,7 @@ def _zones(side_px: int) -> tuple[Texture, Texture]:
     dark = _spots(((159, 34), (386, 34), (145, 30), (374, 30), (133, 20), (362, 20)), side_px)
     yellow = _spots(((151, 90), (9, 60)), side_px)
     redder = np.minimum(red, 1)[..., np.newaxis] * np.array([0.03, -0.05, -0.04], np.float32)
-    darker = np.minimum(dark, 1)[..., np.newaxis] * np.array([-0.1, -0.13, -0.11], np.float32)
+    darker = np.minimum(dark, 1)[..., np.newaxis] * np.array([-0.075, -0.095, -0.085], np.float32)
     yellower = np.minimum(yellow, 1)[..., np.newaxis] * np.array([0.02, 0.015, -0.03], np.float32)
     return redder, 1 + darker + yellower
 
@@ -221,7 +221,7 @@ def _hairs(loop: tuple[int, ...], look: Look, side_px: int, rng: np.random.Gener
     upper, lower = curve(points[:5]), curve(points[:4:-1])
     if np.linalg.norm(lower[0] - upper[0]) > np.linalg.norm(lower[-1] - upper[0]):
         lower = lower[::-1]  # both edges run from the outer end to the nose
-    along = rng.beta(1.1, 1.0, round(HAIRS_A_BROW * (1 if side_px >= UNITS else _FEWER_HAIRS)))
+    along = rng.beta(1.2, 1.15, round(HAIRS_A_BROW * (1 if side_px >= UNITS else _FEWER_HAIRS)))
     top, bottom = _at(upper, along), _at(lower, along)
     thick = look.brow_thick * (0.45 + 0.55 * np.minimum(1, along * 3))
     raised = look.brow_arch * side_px * np.sin(np.pi * along)
@@ -229,7 +229,7 @@ def _hairs(loop: tuple[int, ...], look: Look, side_px: int, rng: np.random.Gener
     root[:, 1] -= raised
     ahead = _at(upper, np.maximum(along - 0.15, 0)) - _at(upper, np.minimum(along + 0.15, 1))
     ahead /= np.maximum(np.linalg.norm(ahead, axis=1, keepdims=True), 1e-6)
-    ahead[:, 1] -= np.where(along > 0.85, 0.9, 0.25) * rng.uniform(0.5, 1.2, len(along))
+    ahead[:, 1] -= np.where(along > 0.85, 0.45, 0.2) * rng.uniform(0.5, 1.2, len(along))
     tip = root + ahead * (rng.uniform(8, 15, len(along)) * unit)[:, np.newaxis]
     return np.stack([root, tip], axis=1)
 

@@ -15,8 +15,9 @@ Canvas = NDArray[np.float32]
 Plane = NDArray[np.float32]
 _COARSE_PX = 48
 """Long side at which differences of colour are smoothed: they are low frequencies only."""
-_SAME_SKIN = 35.0
-"""Difference (0–255) beyond which what lies at the rim is taken for hair or background, not for skin."""
+_SAME_SKIN, _SAME_HUE = 25.0, 10.0
+"""Differences (0–255), of colours and of colours of the same brightness, beyond which what lies at the rim is taken for
+hair or background, not for skin. With a larger one a red curtain shines on the cheek before it."""
 GRAIN_SHARE = 0.7
 """Part of the photo's grain that is added: the drawn skin has pores of its own."""
 _BLURS_PX = (0.0, 0.45, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0)
@@ -41,7 +42,9 @@ def meeting(face: Canvas, photo: Canvas, alpha: Plane) -> Canvas:
 
     rim = coarse(((alpha > 0.02) & (alpha < 0.75)).astype(np.float32))
     difference = coarse(photo - face)
-    weight = rim * np.exp(-((np.abs(difference).mean(axis=2) / _SAME_SKIN) ** 2)).astype(np.float32)
+    hue = difference - in_colour(brightness(difference))
+    apart = (brightness(np.abs(difference)) / _SAME_SKIN) ** 2 + (brightness(np.abs(hue)) / _SAME_HUE) ** 2
+    weight = rim * np.exp(-apart)
     sigma = 0.13 * max(size)
     total = cv2.GaussianBlur(weight, (0, 0), sigma)[..., np.newaxis] + np.float32(0.004)
     shift = cv2.GaussianBlur(difference * weight[..., np.newaxis], (0, 0), sigma) / total

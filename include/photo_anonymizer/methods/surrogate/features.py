@@ -15,6 +15,8 @@ IRIS_RADIUS_CM = 0.585
 """Adults' irises are 11.7 mm wide, within half a millimetre (Rüfer et al., Cornea 24(3), 2005)."""
 _FRAME_CM, _ROUND = 0.2, 0.6
 """Thickness of the frames of glasses; how round they are: 1 is an ellipse, 0 a box."""
+_RIM, _DARK_RIM = (1.45, 1.05, 0.1), (1.6, 1.2, 0.2)
+"""A frame's rim: half its width and height, and how far its middle lies below the eye's, in half widths of an eye."""
 _TEMPLES = (127, 356)
 """Where the arms of glasses leave the face, left and right."""
 _TEETH_CM = 1.15
@@ -123,14 +125,28 @@ def draw_glasses(canvas: Canvas, points: Points, px_a_cm: float, skin: NDArray[n
     :param points: (468, 2), the mesh in the canvas' pixels.
     :param skin: (3,), colour of the skin, which says how bright the light is.
     """
+    rims = [closed_curve(_rim_of(points, loop, _RIM)) for loop in (LEFT_EYE, RIGHT_EYE)]
+    _draw_frame(canvas, points, rims, px_a_cm, skin)
+
+
+def draw_dark_glasses(canvas: Canvas, points: Points, px_a_cm: float, skin: NDArray[np.float64]) -> None:
+    """Draws plain sunglasses, the same for everybody, in place of the eyes that sunglasses hide: see
+    :func:`draw_glasses`. They are a little lighter below, as they are seen from the front under a sky."""
+    rims = [closed_curve(_rim_of(points, loop, _DARK_RIM)) for loop in (LEFT_EYE, RIGHT_EYE)]
+    glass = cv2.GaussianBlur(cv2.max(*(filled(canvas.shape, rim) for rim in rims)), (0, 0), max(0.4, 0.03 * px_a_cm))
+    (_, top), (_, bottom) = np.vstack(rims).min(axis=0), np.vstack(rims).max(axis=0)
+    down = np.clip((np.arange(canvas.shape[0]) - top) / max(bottom - top, 1e-6), 0, 1).astype(np.float32)
+    shade = (0.1 + 0.12 * down)[:, np.newaxis, np.newaxis] * skin.astype(np.float32)
+    canvas += (0.97 * glass)[..., np.newaxis] * (shade - canvas)
+    _draw_frame(canvas, points, rims, px_a_cm, skin)
+
+
+def _draw_frame(canvas: Canvas, points: Points, rims: list[Points], px_a_cm: float, skin: NDArray[np.float64]) -> None:
     width = max(1, round(_FRAME_CM * px_a_cm))
-    rings = [closed_curve(_rim_of(points, loop)) for loop in (LEFT_EYE, RIGHT_EYE)]
-    arms = [
-        (rings[0][rings[0][:, 0].argmin()], points[_TEMPLES[0]]),
-        (rings[1][rings[1][:, 0].argmax()], points[_TEMPLES[1]]),
-    ]
-    bar = (rings[0][rings[0][:, 0].argmax()], rings[1][rings[1][:, 0].argmin()])
-    layer = lines(canvas.shape, [*(np.vstack([ring, ring[:1]]) for ring in rings), *map(np.stack, (*arms, bar))], width)
+    left, right = rims
+    arms = [(left[left[:, 0].argmin()], points[_TEMPLES[0]]), (right[right[:, 0].argmax()], points[_TEMPLES[1]])]
+    bar = (left[left[:, 0].argmax()], right[right[:, 0].argmin()])
+    layer = lines(canvas.shape, [*(np.vstack([rim, rim[:1]]) for rim in rims), *map(np.stack, (*arms, bar))], width)
     frame = cv2.GaussianBlur(layer, (0, 0), max(0.4, 0.02 * px_a_cm))
     shadow = cv2.GaussianBlur(layer, (0, 0), max(0.5, 0.12 * px_a_cm))
     strength = min(1.0, _FRAME_CM * px_a_cm)
@@ -138,14 +154,18 @@ def draw_glasses(canvas: Canvas, points: Points, px_a_cm: float, skin: NDArray[n
     canvas += (0.92 * strength * frame)[..., np.newaxis] * (0.16 * skin - canvas)
 
 
-def _rim_of(points: Points, loop: tuple[int, ...]) -> Points:
-    """A frame's rim: the eye's opening, widened to a rounded box about it."""
+def _rim_of(points: Points, loop: tuple[int, ...], size: tuple[float, float, float]) -> Points:
+    """A frame's rim: the eye's opening, widened to a rounded box about it.
+
+    :param size: half its width and half its height, and how far down its middle lies, in half widths of the eye.
+    """
+    wide, high, lower = size
     corners = points[[loop[0], loop[8]]]
     across = (corners[1] - corners[0]) / 2
     down = np.array([-across[1], across[0]]) * np.sign(across[0] or 1.0)
     angles = np.linspace(0, 2 * np.pi, 16, endpoint=False)
     x, y = (np.sign(part) * np.abs(part) ** _ROUND for part in (np.cos(angles), np.sin(angles)))
-    return np.asarray(corners.mean(axis=0) + 0.1 * down + np.outer(1.45 * x, across) + np.outer(1.05 * y, down))
+    return np.asarray(corners.mean(axis=0) + lower * down + np.outer(wide * x, across) + np.outer(high * y, down))
 
 
 def draw_mouth(canvas: Canvas, points: Points, px_a_cm: float, tones: Tones) -> None:

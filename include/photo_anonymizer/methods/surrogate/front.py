@@ -28,6 +28,15 @@ _HUE, _DARKER = (13.0, 26.0), (26.0, 45.0)
 """Distances from the lit skin, in a*b* and in L*, from which something at the outline is no skin: above the eyes, and
 beside and below them, where shadows and sideburns are more likely than strands of hair."""
 _HUE_IF_BRIGHTER = 20.0
+_DARK, _PALE, _COLOURLESS = 0.5, 0.4, 6.0
+"""Shares of the skin's L* and chroma below which something is dark hair; chroma of a picture without colour."""
+_MOSTLY_DARK = 0.45
+"""Share of the skin below an eye that is dark behind sunglasses: of 155 faces the eight that wear them have 0.48 and
+more on either side, and of the others one has, whose mouth is hidden by another one's hair; the next has 0.33."""
+_BELOW_EYES = (
+    (31, 228, 229, 230, 231, 232, 233, 112, 26, 22, 23, 24, 110, 25),
+    (261, 448, 449, 450, 451, 452, 453, 341, 256, 252, 253, 254, 339, 255),
+)
 _EYES_AT = 0.4
 """Where that changes, in heights of the texture."""
 _LOWEST_PX = 159
@@ -39,6 +48,20 @@ _REACH_PX = 62
 def lab_of(colours: Texture) -> Texture:
     """Colours, 0 to 255, in CIELAB; brighter ones count as 255."""
     return np.asarray(cv2.cvtColor(colours * np.float32(1 / 255), cv2.COLOR_RGB2LAB))
+
+
+def dark_hair(lab: Texture) -> NDArray[np.bool_]:
+    """Where a face is dark and has lost its colour, which skin keeps in the shade: (side, side). The light on a face
+    would else be taken to leave out its sides, where dark hair hangs over them.
+
+    :param lab: the face unrolled, in CIELAB, float32 (side, side, 3).
+    """
+    bright, redder, yellower = cv2.split(lab)
+    colourful = cv2.magnitude(redder, yellower)
+    usual_bright, usual_colour = (float(np.median(values)) for values in (bright, colourful))
+    if usual_colour < _COLOURLESS:
+        return np.zeros(bright.shape, bool)
+    return np.asarray((bright < _DARK * usual_bright) & (colourful < _PALE * usual_colour))
 
 
 def in_front(lab: Texture, skin_lab: Texture) -> Plane:
@@ -81,6 +104,16 @@ def wears_glasses(texture: Texture) -> bool:
     """Does a dark bar cross the bridge of the nose? So do the frames of glasses; rimless ones are not seen."""
     along = _along_bridge(texture)
     return bool(np.ptp(along) > _SURELY_A_BAR and along.min() < -_BAR_IS_DARKER)
+
+
+def wears_dark_glasses(lab: Texture, skin_lab: Texture) -> bool:
+    """Is it dark below both eyes, where no shadow of a brow reaches? So it is behind sunglasses.
+
+    :param lab: the face unrolled, in CIELAB, float32 (SIDE_PX, SIDE_PX, 3).
+    :param skin_lab: what plain skin would look like there under the face's light; likewise.
+    """
+    dark = lab[..., 0] < _DARK * skin_lab[..., 0]
+    return all(float(dark.ravel()[below].mean()) > _MOSTLY_DARK for below in _below_eyes())
 
 
 def _along_bridge(texture: Texture) -> Plane:
@@ -137,6 +170,13 @@ def _above() -> NDArray[np.intp]:
 def _middle() -> NDArray[np.intp]:
     middle = _area((118, 6, 347, 425, 421, 199, 201, 205), 0)
     return np.flatnonzero((middle > 0) & (_area(OUTER_LIPS, 5) == 0))
+
+
+@lru_cache(maxsize=1)
+def _below_eyes() -> tuple[NDArray[np.intp], ...]:
+    """Numbers of the pixels below the left and the right eye."""
+    both = zip(_BELOW_EYES, (LEFT_EYE, RIGHT_EYE), strict=True)
+    return tuple(np.flatnonzero((_area(below, 0) > 0) & (_area(eye, 2) == 0)) for below, eye in both)
 
 
 def _area(loop: tuple[int, ...], grow_px: int) -> NDArray[np.uint8]:

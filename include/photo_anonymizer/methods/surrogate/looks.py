@@ -117,7 +117,7 @@ def drawn_look(hints: Hints, skin: float, rng: np.random.Generator) -> Look:
     made_up = hints.lips == 2
     return Look(
         brow_dark=(0.35, 0.55, 0.72)[hints.brows] + rng.uniform(-0.06, 0.06),
-        brow_thick=(0.85 if made_up or hints.beard == 0 else 1.1) * rng.uniform(0.85, 1.2),
+        brow_thick=(0.65 if made_up else 0.8 if hints.beard == 0 else 1.05) * rng.uniform(0.85, 1.2),
         brow_arch=rng.uniform(-0.004, 0.008),
         lip_tint=np.array([0.9 - dark, 0.72 - red - dark, 0.73 - red * 0.8 - dark]),
         iris=np.array(iris, float) * rng.uniform(0.85, 1.15),

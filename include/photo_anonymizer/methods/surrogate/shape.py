@@ -1,7 +1,7 @@
 """Where the new face's features are: moved and resized in the head's own frame, with pose and expression left alone.
 
-Features (eyes, brows, nose, mouth) move as wholes. Their own outlines, which carry the expression, stay those of the
-face that is replaced; so does the face's outline, so that hair, ears and neck still fit.
+Features (eyes, brows, nose, mouth) move as wholes. How far lids and lips are open carries the expression and stays; the
+outlines of eyes, brows and nose give way to the mean's. The face's own outline stays, so that hair, ears and neck fit.
 """
 
 from __future__ import annotations
@@ -41,10 +41,15 @@ FEATURES = {
 EYES = {"left_eye": (LEFT_EYE, LEFT_EYE_LIDS), "right_eye": (RIGHT_EYE, RIGHT_EYE_LIDS)}
 _REACH_CM = 1.1
 """How far a feature's motion carries on around it."""
+_WITH_USUAL_OUTLINES = "left_eye", "right_eye", "left_brow", "right_brow", "nose"
+_SAME_PLACE_CM = 0.6
+"""Every point follows those of a feature's points that are about so near: what is smaller in an outline stays."""
 _READ_SLOPE = 0.75
 """How much of a change of drawn lids the face mesh sees in what is drawn."""
 _LIDS_WITHIN = (0.4, 1.6)
 """Factors within which drawn lids are closed or opened: below they look shut."""
+_LIDS_APART_CM = 0.78
+"""Adults' lids are about so far apart; further, and the white shows above the iris, as if in terror."""
 _USUAL_WITHIN = 0.1
 """Share of a limit within which a feature counts as being where it is on average."""
 _CHANCE = 0.85
@@ -177,20 +182,43 @@ def moved(shape: Vertices, moves: Moves) -> Vertices:
 
 def eyes_open(points: NDArray[np.floating]) -> float:
     """How far both eyes are open, relative to their widths: lids' distance, of a mesh, (468, 2 or 3)."""
-    gaps = [points[low] - points[up] for _, lids in EYES.values() for up, low in lids]
     widths = [points[loop[0]] - points[loop[8]] for loop, _ in EYES.values()]
-    gap, width = (float(np.linalg.norm(np.asarray(some, np.float64), axis=1).mean()) for some in (gaps, widths))
-    return gap / max(width, 1e-6)
+    return _lids_apart(points) / max(_mean_length(widths), 1e-6)
+
+
+def _lids_apart(points: NDArray[np.floating]) -> float:
+    return _mean_length([points[low] - points[up] for _, lids in EYES.values() for up, low in lids])
+
+
+def _mean_length(vectors: list[NDArray[np.floating]]) -> float:
+    return float(np.linalg.norm(np.asarray(vectors, np.float64), axis=1).mean())
 
 
 def with_lids(shape: Vertices, wanted: float, read: float) -> Vertices:
     """A shape, (468, 3) in the mean face's frame, whose eyes will be read as open as is wanted, where drawn as they are
     they are read as ``read``: lashes, brows and how the head is held take part in what is seen."""
     factor = 1 + (wanted - read) / _READ_SLOPE / max(wanted, 1e-6)
-    higher = min(max(factor, _LIDS_WITHIN[0]), _LIDS_WITHIN[1]) - 1
+    widest = min(_LIDS_WITHIN[1], _LIDS_APART_CM / max(_lids_apart(shape), 1e-6))
+    higher = min(max(factor, _LIDS_WITHIN[0]), widest) - 1
     result = shape.copy()
     for eye in EYES:
         result[:, :2] += _shares()[eye][:, np.newaxis] * _scaled(shape, eye, 0, higher, (0, 0))
+    return result
+
+
+def with_usual_outlines(shape: Vertices) -> Vertices:
+    """A shape, (468, 3) in the mean face's frame, whose eyes, brows and nose have roughly the mean's outlines, as wide
+    and high as before, where they were. The mouth keeps its own, which is expression.
+
+    With the person's own ones 2.2 % of 92 press faces are within a recogniser's threshold, without 1.1 % (four draws).
+    """
+    result = shape.copy()
+    for feature in _WITH_USUAL_OUTLINES:
+        points = list(FEATURES[feature])
+        own, usual = (all_[points] - all_[points].mean(axis=0) for all_ in (shape, mean_shape()))
+        size = np.ptp(own, axis=0) / np.maximum(np.ptp(usual, axis=0), 1e-6)
+        size[2] = 1.0  # depth is a guess of the network
+        result += _carried()[feature] @ (usual * size - own)
     return result
 
 
@@ -213,6 +241,19 @@ def _shares() -> dict[str, NDArray[np.float64]]:
         for other in shares:
             shares[other][list(points)] = 1.0 if other == name else 0.0
     return shares
+
+
+@cache
+def _carried() -> dict[str, NDArray[np.float64]]:
+    """How much every point takes part in the motion of each of a feature's points: (468, points of the feature)."""
+    flat = mean_shape()
+    carried = {}
+    for feature in _WITH_USUAL_OUTLINES:
+        apart = np.linalg.norm(flat[:, np.newaxis] - flat[list(FEATURES[feature])][np.newaxis], axis=2)
+        nearness = np.exp(-((apart / _SAME_PLACE_CM) ** 2))
+        nearness /= np.maximum(nearness.sum(axis=1, keepdims=True), 1e-9)
+        carried[feature] = _shares()[feature][:, np.newaxis] * nearness
+    return carried
 
 
 def _distance_cm(points: Vertices, loop: tuple[int, ...]) -> NDArray[np.float64]:
