@@ -1,10 +1,11 @@
 """How good changed faces look, and how little of the person is left in them, for every method.
 
-    .venv/bin/python scripts/measure_methods.py PHOTOS [--methods mask synthetic …] [--most 60]
+    .venv/bin/python scripts/measure_methods.py PHOTOS [--methods mask synthetic …] [--most 60] [--draws 4]
 
 PHOTOS is a folder; faces of 32 px and more that are beyond doubt are changed one by one, as a run's first step would.
 Faces that a method leaves to another one are counted and left out of its figures. Recognition is the naive attack of
-one recogniser with the original's landmarks; ``scripts/measure_attacks.py`` has stronger ones.
+one recogniser with the original's landmarks; ``scripts/measure_attacks.py`` has stronger ones. It is shown by the
+faces' heights too, beside how often two strangers of that size are taken for one: small faces look alike.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from photo_anonymizer.reid.stage import FacePairs, chip_of, load_recogniser
 
 GROUPS = (("light", 41, 91), ("intermediate", 28, 41), ("tan", 10, 28), ("brown and dark", -91, 10))
 """Individual typology angle in degrees, after Del Bino & Bernerd (2013), the darkest two and lightest two together."""
+HEIGHTS_PX = ((32, 100), (100, 1_000_000))
 INDEPENDENT = ("retinaface", "mediapipe_full_range")
 HEAD = (
     "| method | n | left to others | found again: retinaface | mediapipe | yaw, pitch, roll off (°) "
@@ -41,6 +43,7 @@ def main() -> None:
     parser.add_argument("photos", type=Path)
     parser.add_argument("--methods", nargs="+", choices=get_args(MethodName), default=list(get_args(MethodName)))
     parser.add_argument("--most", type=int, default=120, help="faces at most (default: 120)")
+    parser.add_argument("--draws", type=int, default=1, help="how often each face is changed (default: 1)")
     arguments = parser.parse_args()
     faces = list(originals(arguments.photos))[: arguments.most]
     if not faces:
@@ -50,11 +53,16 @@ def main() -> None:
     print(f"{len(faces)} faces; strangers within the threshold: {strangers(before, faces, recogniser):.4f}\n")
     print(HEAD, "|---" * 15 + "|", sep="\n")
     by_group: list[str] = []
+    by_height: list[str] = []
     for method in arguments.methods:
-        made = [one for one in changed(faces, method) if not one.by_another_method]
+        made = [one for one in changed(faces, method, arguments.draws) if not one.by_another_method]
         figures = [quality(one, detectors) for one in made]
-        print(row(method, figures, len(faces) - len(made), *recognised(made, recogniser)), flush=True)
+        left = arguments.draws * len(faces) - len(made)
+        print(row(method, figures, left, *recognised(made, recogniser)), flush=True)
         by_group += [group_row(method, name, figures, low, high) for name, low, high in GROUPS]
+        by_height += [height_row(method, made, faces, before, recogniser, *limits) for limits in HEIGHTS_PX]
+    print("\n| method | height (px) | n | same photo ≤ threshold | others | two strangers |")
+    print("|---" * 6 + "|", *by_height, sep="\n")
     print("\n| method | skin tone | n | found again: retinaface | mediapipe | ΔE2000 | landmarks off | seam |")
     print("|---" * 8 + "|", *by_group, sep="\n")
 
@@ -91,6 +99,30 @@ def recognised(made: Sequence[Changed], recogniser: Recogniser) -> tuple[float, 
     links = linked(pairs, recogniser.threshold, empty_embeddings(recogniser))
     others = _within(after, before, _different(faces, faces), recogniser.threshold)
     return float((own <= recogniser.threshold).mean()), len(links) / len(made), others
+
+
+def height_row(
+    method: str,
+    made: Sequence[Changed],
+    faces: Sequence[Original],
+    before: np.ndarray,
+    recogniser: Recogniser,
+    low_px: int,
+    high_px: int,
+) -> str:
+    """One line of the second table: shares within the threshold of changed faces of that height and their originals,
+    of the same and the originals of other people, and of their originals and those."""
+    own = [one for one in made if low_px <= one.original.face.box.height < high_px]
+    name = f"{low_px} to {high_px}" if high_px < HEIGHTS_PX[-1][1] else f"{low_px} and more"
+    if not own:
+        return f"| {method} | {name} | 0 | – | – | – |"
+    originals_ = [one.original for one in own]
+    same, _, _ = recognised(own, recogniser)
+    after = recogniser.embed(np.stack([chip_of(one.rgb, one.original.face, recogniser) for one in own]))
+    unchanged = embedded(originals_, recogniser)
+    apart = _different(originals_, faces)
+    others, strangers_ = (_within(some, before, apart, recogniser.threshold) for some in (after, unchanged))
+    return f"| {method} | {name} | {len(own)} | {same:.3f} | {others:.3f} | {strangers_:.3f} |"
 
 
 def _different(one: Sequence[Original], other: Sequence[Original]) -> np.ndarray:

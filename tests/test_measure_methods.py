@@ -21,8 +21,9 @@ from subjects import skin_photo, subject
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "scripts"))
 
+import measure_methods
 from make_gallery import page
-from measure_methods import GROUPS, HEAD, found_again, group_row, median, row, strangers
+from measure_methods import GROUPS, HEAD, found_again, group_row, height_row, median, row, strangers
 from method_figures.quality import (
     Quality,
     cheeks_apart,
@@ -122,6 +123,36 @@ def test_a_face_that_the_method_leaves_to_another_is_known(monkeypatch: pytest.M
     monkeypatch.setattr("photo_anonymizer.methods.subject.look", lambda *_: someone.mesh)
     (made,) = changed([Original(someone.rgb, someone.face, "x")], "synthetic")
     assert made.by_another_method
+
+
+def test_every_draw_changes_every_face_another_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    someone = subject(200)
+    monkeypatch.setattr("photo_anonymizer.methods.subject.look", lambda *_: someone.mesh)
+    one, other = changed([Original(someone.rgb, someone.face, "x")], "blur", draws=2)
+    assert one.original is other.original
+    assert not np.array_equal(one.patch.pixels, other.patch.pixels)
+
+
+def test_recognition_is_shown_by_the_faces_height() -> None:
+    """An attacker who tells faces by their size alone: small ones are all alike, and so is what is made of them."""
+
+    class BySize:
+        threshold = 0.6
+
+        def embed(self, chips):
+            return chips
+
+    small, large = subject(60), subject(200)
+    faces = [Original(small.rgb, small.face, name) for name in "ab"] + [Original(large.rgb, large.face, "c")]
+    made = [Changed(one, one.rgb, None, 0.0) for one in faces]
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(measure_methods, "chip_of", lambda _rgb, face, _by: np.array([face.box.height], np.float32))
+        patched.setattr(measure_methods, "empty_embeddings", lambda _by: np.zeros((1, 1), np.float32))
+        before = measure_methods.embedded(faces, BySize())
+        rows = [height_row("mask", made, faces, before, BySize(), *limits) for limits in ((32, 100), (100, 1_000_000))]
+    assert rows[0] == "| mask | 32 to 100 | 2 | 1.000 | 0.500 | 0.500 |"
+    assert rows[1] == "| mask | 100 and more | 1 | 1.000 | 0.000 | 0.000 |"
+    assert height_row("mask", [], faces, before, BySize(), 32, 100).count("–") == 3
 
 
 def test_rows_have_as_many_cells_as_the_head() -> None:

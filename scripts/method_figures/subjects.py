@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -78,13 +79,14 @@ def config_for(method: MethodName) -> RunConfig:
     return load_config({"source": "-", "method": method})
 
 
-def changed(faces: Sequence[Original], method: MethodName) -> Iterator[Changed]:
-    """Every face as the method's first step changes it."""
+def changed(faces: Sequence[Original], method: MethodName, draws: int = 1) -> Iterator[Changed]:
+    """Every face as the method's first step changes it, so many times."""
     config = config_for(method)
     step = ladder(config, method)[0]
-    for number, one in enumerate(faces):
+    for draw, (number, one) in itertools.product(range(draws), enumerate(faces)):
         started = time.perf_counter()
-        patch = patch_of(one.rgb, one.face, step, config.region.feather, np.random.default_rng(number))
+        rng = np.random.default_rng([number, draw])
+        patch = patch_of(one.rgb, one.face, step, config.region.feather, rng)
         if patch is not None:
             took = time.perf_counter() - started
             yield Changed(one, compose(one.rgb, [patch]), patch, took)

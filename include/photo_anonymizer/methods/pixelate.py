@@ -9,9 +9,9 @@ from photo_anonymizer.methods.protocol import Painted, Parameters
 from photo_anonymizer.methods.subject import Subject
 from photo_anonymizer.model.pixels import Pixels
 
-TILES = 2
+TILES = 4
 """Tiles along a cell's side."""
-TILE_NOISE = 0.75
+TILE_NOISE = 0.35
 """Standard deviation, in those of a cell's noise, by which the tiles of a cell differ."""
 
 
@@ -38,8 +38,7 @@ class Pixelate:
 
 
 def _tiles(cells: Pixels, parameters: Parameters, rng: np.random.Generator) -> Pixels:
-    """Cells cut into tiles, each some levels lighter or darker: uint8 (rows * TILES, columns * TILES, 3)."""
-    step = 255 / (parameters["levels"] - 1)
+    """Cells cut into tiles, each a little lighter or darker: uint8 (rows * TILES, columns * TILES, 3)."""
     tiles = np.repeat(np.repeat(cells, TILES, axis=0), TILES, axis=1)
-    lighter = np.rint(TILE_NOISE * parameters["noise"] * rng.normal(size=(*tiles.shape[:2], 1)) / step) * step
+    lighter = TILE_NOISE * parameters["noise"] * rng.normal(size=(*tiles.shape[:2], 1))
     return np.asarray(np.clip(np.rint(tiles + lighter), 0, 255), np.uint8)
