@@ -232,6 +232,18 @@ def test_a_face_behind_something_is_left_to_another_method() -> None:
         paint(subject(200, photo=photo))
 
 
+@pytest.mark.parametrize(("yaw", "expected"), [(0.0, True), (0.6, False)])
+def test_frames_are_drawn_where_they_were_but_not_on_a_head_whose_nose_throws_a_shadow(
+    yaw: float, expected: bool
+) -> None:
+    bare = subject(240, yaw=yaw)
+    photo = bare.rgb.copy()
+    (x0, y0), (x1, y1) = bare.mesh.points[[193, 417], :2].astype(int)
+    cv2.rectangle(photo, (x0 - 30, (y0 + y1) // 2 + 4), (x1 + 30, (y0 + y1) // 2 + 12), (15, 12, 10), -1)
+    assert subject(240, yaw=yaw, photo=photo).wears_glasses == expected
+    assert not bare.wears_glasses
+
+
 def test_sunglasses_are_replaced_by_sunglasses_and_not_by_eyes() -> None:
     someone = subject(160)
     photo = someone.rgb.copy()

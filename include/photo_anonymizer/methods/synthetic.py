@@ -25,7 +25,7 @@ from photo_anonymizer.methods.protocol import CannotPaintError, Painted, Paramet
 from photo_anonymizer.methods.subject import APPROXIMATE_BELOW_PX, LIGHT_PX, TEXTURE_PX, Subject, smooth_normals
 from photo_anonymizer.methods.surrogate import blend
 from photo_anonymizer.methods.surrogate.features import draw_dark_glasses, draw_eyes, draw_glasses, draw_mouth, tones_of
-from photo_anonymizer.methods.surrogate.front import hidden_share, in_front, wears_glasses
+from photo_anonymizer.methods.surrogate.front import hidden_share, in_front
 from photo_anonymizer.methods.surrogate.looks import CHEEKS, mean_inside
 from photo_anonymizer.methods.surrogate.shape import eyes_open, moved, of_nobody, with_lids, with_usual_outlines
 from photo_anonymizer.methods.surrogate.source import Surrogate, surrogate_for
@@ -223,7 +223,7 @@ def _drawn(subject: Subject, made: Surrogate, shape: Vertices, front: NDArray[np
     elif not made.has_eyes:
         middles = irises(there, gaze(subject.rgb, subject.mesh.points))
         draw_eyes(canvas, there[:, :2], middles, own * scale, tones, made.lashes)
-    if wears_glasses(subject.texture) and not subject.wears_dark_glasses:
+    if subject.wears_glasses and not subject.wears_dark_glasses:
         draw_glasses(canvas, there[:, :2], own * scale, subject.skin_ahead)
     as_it_was = (subject.mesh.points - (box.x0, box.y0, 0)) * factor
     cover = seen.shown(_rim()) * cv2.GaussianBlur(seen.covered, (0, 0), 1.0)

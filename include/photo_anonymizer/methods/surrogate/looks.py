@@ -116,7 +116,7 @@ def drawn_look(hints: Hints, skin: float, rng: np.random.Generator) -> Look:
     iris = _IRISES[names[rng.choice(len(names), p=odds / odds.sum())]][0]
     made_up = hints.lips == 2
     return Look(
-        brow_dark=(0.35, 0.55, 0.72)[hints.brows] + rng.uniform(-0.06, 0.06),
+        brow_dark=(0.26, 0.52, 0.72)[hints.brows] + rng.uniform(-0.06, 0.06),
         brow_thick=(0.65 if made_up else 0.8 if hints.beard == 0 else 1.05) * rng.uniform(0.85, 1.2),
         brow_arch=rng.uniform(-0.004, 0.008),
         lip_tint=np.array([0.9 - dark, 0.72 - red - dark, 0.73 - red * 0.8 - dark]),
