@@ -29,7 +29,7 @@ from photo_anonymizer.errors import ConfigError
 from photo_anonymizer.imagefile import decode
 from photo_anonymizer.methods.region import region_of
 from photo_anonymizer.methods.subject import TEXTURE_PX, OfferedDonors, Person, Subject
-from photo_anonymizer.methods.surrogate.donors import DonorPool, load_pool, stored
+from photo_anonymizer.methods.surrogate.donors import DonorPool, load_pool, stored, unevenness
 from photo_anonymizer.methods.surrogate.front import bridge_is_bare, hidden_share
 from photo_anonymizer.methods.surrogate.looks import traits_of
 from photo_anonymizer.model.face import Face
@@ -51,6 +51,8 @@ DONOR_FROM_PX = 90
 """Height from which a face has enough detail to lend."""
 MAX_DONOR_TURN_RAD = 0.4
 SURE_LOGIT = 10.0
+BLOTCHES_COUNT = 8.0
+"""How much less a photo is worth for the blotches on its skin: as much for 0.05 as for being turned by another 23°."""
 MAX_HIDDEN = 0.15
 SAME_PERSON = 0.55
 """Mean distance up to which two groups of faces are one person's; dlib's limit for two single photos is 0.6."""
@@ -174,9 +176,10 @@ def lent_by(rgb: Pixels, face: Face) -> Lent | Unfit:
         return "partly_hidden"
     if not bridge_is_bare(subject.texture):
         return "glasses"
+    albedo = stored(subject.unlit(TEXTURE_PX))
     return Lent(
-        quality=min(face.box.height / 200, 1.0) - _turned_rad(subject),
-        albedo=stored(subject.unlit(TEXTURE_PX)),
+        quality=min(face.box.height / 200, 1.0) - _turned_rad(subject) - BLOTCHES_COUNT * unevenness(albedo),
+        albedo=albedo,
         shape=subject.shape.astype(np.float32),
         traits=traits_of(subject.texture),
     )

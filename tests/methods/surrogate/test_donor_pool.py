@@ -15,7 +15,15 @@ from photo_anonymizer.errors import ConfigError
 from photo_anonymizer.mesh.texture import unrolling
 from photo_anonymizer.mesh.topology import mean_shape
 from photo_anonymizer.methods.surrogate import donors
-from photo_anonymizer.methods.surrogate.donors import MAX_GAIN, DonorPool, as_detailed_as, load_pool, mean_of, stored
+from photo_anonymizer.methods.surrogate.donors import (
+    MAX_GAIN,
+    DonorPool,
+    as_detailed_as,
+    load_pool,
+    mean_of,
+    stored,
+    unevenness,
+)
 
 NOBODY: frozenset[int] = frozenset()
 TRAITS = np.zeros(5)
@@ -93,6 +101,29 @@ def test_what_lies_beside_the_face_is_not_kept() -> None:
     texture[~unrolling(256).inside] = 0.2  # a background that might tell a place
     beside = cv2.erode((~unrolling(256).inside).astype(np.uint8), np.ones((15, 15))) > 0
     assert (stored(texture)[beside] == 150).all()
+
+
+def test_light_from_one_side_and_coloured_lamps_leave_a_stored_face() -> None:
+    across = np.linspace(0.7, 1.3, 256, dtype=np.float32)[np.newaxis, :, np.newaxis]
+    coloured = np.concatenate([across, np.ones_like(across), across[:, ::-1]], axis=2)
+    kept = stored(np.ones((256, 256, 3), np.float32) * coloured)[90:160, 60:196].astype(float)
+    assert np.ptp(kept.reshape(-1, 3), axis=0).max() < 12
+
+
+def test_a_stored_face_is_its_own_mirror_image() -> None:
+    scarred = np.ones((256, 256, 3), np.float32)
+    scarred[140:150, 60:70] = 0.6
+    kept = stored(scarred)
+    assert np.abs(kept.astype(int) - kept[:, ::-1]).max() <= 3
+    assert kept[145, 65].mean() > 0.75 * 150
+
+
+def test_blotched_skin_is_known_from_even_one() -> None:
+    rng = np.random.default_rng(0)
+    fine = 1 + 0.1 * rng.normal(size=(256, 256, 1)).astype(np.float32) * np.ones(3, np.float32)
+    blotches = cv2.GaussianBlur(rng.normal(size=(256, 256)).astype(np.float32), (0, 0), 6)
+    blotched = 1 + 0.15 * (blotches / blotches.std())[..., np.newaxis] * np.ones(3, np.float32)
+    assert unevenness(stored(fine)) < 0.02 < 0.04 < unevenness(stored(blotched))
 
 
 def test_a_pool_comes_back_from_its_file(tmp_path: Path) -> None:

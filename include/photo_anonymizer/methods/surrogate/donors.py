@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from photo_anonymizer.errors import ConfigError
-from photo_anonymizer.mesh.texture import Texture, unrolling
+from photo_anonymizer.mesh.texture import Texture, in_colour, unrolling
 from photo_anonymizer.mesh.topology import (
     LEFT_BROW,
     LEFT_EYE,
@@ -41,8 +41,8 @@ from photo_anonymizer.methods.surrogate.albedo import plain_skin_is_one
 
 MAX_GAIN = 2.6
 _BANDS_PX = (1.0, 2.0, 4.0)
-_SLOW, _FLATTEN = 0.055, 0.8
-"""Changes over more than this share of the texture's side are slow; so much of them is taken out."""
+_SLOW = 0.045
+"""Changes over more than this share of the texture's side are slow, and those of light."""
 _OUTLINE = 0.13
 """Over this share of the texture's side from the outline, donors give way to plain skin."""
 _NOSE_BASE = (98, 97, 2, 326, 327, 278, 48)
@@ -153,10 +153,24 @@ def as_detailed_as(mean: Texture, albedos: Sequence[Texture]) -> Texture:
 
 
 def stored(albedo: Texture) -> NDArray[np.uint8]:
-    """An albedo as a pool keeps it: plain skin along the outline and beside the face, where hair, ears and background
-    lie."""
-    own, inner = plain_skin_is_one(evenly_lit(albedo)), _away_from_outline(albedo.shape[0])[..., np.newaxis]
+    """An albedo as a pool keeps it: the mean of itself and its mirror image, as what light is left in it comes from one
+    side; plain skin along the outline and beside the face, where hair, ears and background lie."""
+    even = evenly_lit(albedo)
+    own, inner = (
+        plain_skin_is_one(np.float32(0.5) * (even + even[:, ::-1])),
+        _away_from_outline(albedo.shape[0])[..., np.newaxis],
+    )
     return np.asarray(np.clip(np.round((own * inner + (1 - inner)) * _STORED), 0, 255), np.uint8)
+
+
+def unevenness(albedo: NDArray[np.uint8]) -> float:
+    """How blotched a stored albedo's skin is: contrast, relative to it, of what is neither fine nor slow. Wrinkles,
+    highlights and hard shadows have it; 0.05 is little, 0.1 much."""
+    side_px = albedo.shape[0]
+    grey = albedo.mean(axis=2, dtype=np.float32) / np.float32(_STORED)
+    skin = _skin_between(side_px) * (_away_from_outline(side_px) > 0.5)
+    band = cv2.GaussianBlur(grey, (0, 0), 0.012 * side_px) - cv2.GaussianBlur(grey, (0, 0), _SLOW * side_px)
+    return float(np.sqrt((band**2 * skin).sum() / skin.sum()))
 
 
 @lru_cache(maxsize=2)
@@ -169,13 +183,13 @@ def _away_from_outline(side_px: int) -> NDArray[np.float32]:
 
 
 def evenly_lit(albedo: Texture) -> Texture:
-    """An albedo without what is left in it of its photo's light: slow changes of the skin's brightness, most of which
-    are highlights and shadows. Features do not count as skin here, and keep their contrast to it."""
+    """An albedo without what is left in it of its photo's light: slow changes of the skin's colour, most of which are
+    highlights, shadows and coloured lamps. Features do not count as skin here, and keep their contrast to it."""
     skin = _skin_between(albedo.shape[0])
     sigma = albedo.shape[0] * _SLOW
-    grey = albedo.mean(axis=2)
-    slow = cv2.GaussianBlur(grey * skin, (0, 0), sigma) / np.maximum(cv2.GaussianBlur(skin, (0, 0), sigma), 1e-3)
-    return np.asarray(albedo / np.maximum(slow, 0.2)[..., np.newaxis] ** _FLATTEN, np.float32)
+    slow = cv2.GaussianBlur(albedo * in_colour(skin), (0, 0), sigma)
+    share = cv2.GaussianBlur(skin, (0, 0), sigma)
+    return np.asarray(albedo / np.maximum(slow / in_colour(np.maximum(share, np.float32(1e-3))), 0.2), np.float32)
 
 
 @lru_cache(maxsize=2)
