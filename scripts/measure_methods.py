@@ -125,6 +125,13 @@ def height_row(
     return f"| {method} | {name} | {len(own)} | {same:.3f} | {others:.3f} | {strangers_:.3f} |"
 
 
+def within_others(
+    after: np.ndarray, made: Sequence[Original], before: np.ndarray, faces: Sequence[Original], threshold: float
+) -> float:
+    """Share of pairs of a changed face and the original of another person within the threshold."""
+    return _within(after, before, _different(made, faces), threshold)
+
+
 def _different(one: Sequence[Original], other: Sequence[Original]) -> np.ndarray:
     names = len({face.person for face in one}) > 1
     left, right = ([face.person if names else id(face.rgb) for face in faces] for faces in (one, other))
