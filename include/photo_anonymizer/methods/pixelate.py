@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 
 from photo_anonymizer.methods.cells import cell_edges, noisy_cells
@@ -9,8 +10,8 @@ from photo_anonymizer.methods.protocol import Painted, Parameters
 from photo_anonymizer.methods.subject import Subject
 from photo_anonymizer.model.pixels import Pixels
 
-TILES = 4
-"""Tiles along a cell's side."""
+TILES = 6
+"""Tiles along a cell's side. With 4, a recogniser sees more of what is around: a parrot names 23 to 25 % and not 18."""
 TILE_NOISE = 0.35
 """Standard deviation, in those of a cell's noise, by which the tiles of a cell differ."""
 
@@ -19,8 +20,8 @@ class Pixelate:
     """A mosaic of few noisy cells; see :mod:`photo_anonymizer.methods.cells` for why this cannot be undone.
 
     The cells are sized by the face, never by the pixel: a mosaic of fixed cell size hardly touches a large face. Each
-    is cut into tiles that are lighter or darker by chance, for the eye: so few cells do not look like a mosaic. Tiles
-    hold their cell and noise, nothing of the face that the cell does not hold.
+    is cut into tiles that go over from one cell to the next and are lighter or darker by chance, for the eye: so few
+    cells do not look like a mosaic. Tiles hold the cells and noise, nothing of the face that those do not hold.
 
     Parameters: ``cells`` across the face, ``levels`` of brightness, ``noise`` (standard deviation, 0–255),
     ``surroundings`` (their share, 0–1).
@@ -38,7 +39,9 @@ class Pixelate:
 
 
 def _tiles(cells: Pixels, parameters: Parameters, rng: np.random.Generator) -> Pixels:
-    """Cells cut into tiles, each a little lighter or darker: uint8 (rows * TILES, columns * TILES, 3)."""
-    tiles = np.repeat(np.repeat(cells, TILES, axis=0), TILES, axis=1)
+    """Cells cut into tiles that go over from one to the next, each a little lighter or darker: uint8 (rows * TILES,
+    columns * TILES, 3)."""
+    rows, columns = cells.shape[:2]
+    tiles = cv2.resize(cells, (columns * TILES, rows * TILES), interpolation=cv2.INTER_LINEAR).astype(np.float32)
     lighter = TILE_NOISE * parameters["noise"] * rng.normal(size=(*tiles.shape[:2], 1))
     return np.asarray(np.clip(np.rint(tiles + lighter), 0, 255), np.uint8)

@@ -52,6 +52,9 @@ _LIDS_APART_CM = 0.78
 """Adults' lids are about so far apart; further, and the white shows above the iris, as if in terror."""
 _USUAL_WITHIN = 0.1
 """Share of a limit within which a feature counts as being where it is on average."""
+_EYES_DOWN = 0.6
+"""Part of their limit by which a person's own eyes move up or down at most: further, and they are read as more or less
+open than they are (correlation 0.79 instead of 0.83 on portraits)."""
 _CHANCE = 0.85
 """Part of the chance moves that a face gets whose proportions are the mean's beforehand."""
 
@@ -124,7 +127,8 @@ def unlike(shape: Vertices, rng: np.random.Generator, strength: float = 1.0) -> 
     together = "nose_down", "mouth_down"  # see drawn_moves
     unusual |= dict.fromkeys(together, max((unusual[name] for name in together), key=abs))
     sides = {name: share if abs(share) >= _USUAL_WITHIN else by_chance[name] for name, share in unusual.items()}
-    return Moves(**{name: math.copysign(move, sides[name]) for name, move in by_chance.items()})
+    moves = Moves(**{name: math.copysign(move, sides[name]) for name, move in by_chance.items()})
+    return replace(moves, eyes_down=_EYES_DOWN * moves.eyes_down)
 
 
 def towards(shape: Vertices, aim: Vertices) -> Moves:
