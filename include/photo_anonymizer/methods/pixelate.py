@@ -11,8 +11,8 @@ from photo_anonymizer.methods.subject import Subject
 from photo_anonymizer.model.pixels import Pixels
 
 TILES = 6
-"""Tiles along a cell's side. With 4, a recogniser sees more of what is around: a parrot names 23 to 25 % and not 18."""
-TILE_NOISE = 0.35
+"""Tiles along a cell's side. With 4, a recogniser sees more of what is around: a parrot names 23 to 25 % and not 20."""
+TILE_NOISE = 0.5
 """Standard deviation, in those of a cell's noise, by which the tiles of a cell differ."""
 
 
