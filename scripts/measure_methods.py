@@ -58,9 +58,10 @@ def main() -> None:
         made = [one for one in changed(faces, method, arguments.draws) if not one.by_another_method]
         figures = [quality(one, detectors) for one in made]
         left = arguments.draws * len(faces) - len(made)
-        print(row(method, figures, left, *recognised(made, recogniser)), flush=True)
+        seen = looked_at(made, recogniser)
+        print(row(method, figures, left, *recognised(made, *seen, recogniser)), flush=True)
         by_group += [group_row(method, name, figures, low, high) for name, low, high in GROUPS]
-        by_height += [height_row(method, made, faces, before, recogniser, *limits) for limits in HEIGHTS_PX]
+        by_height += [height_row(method, made, seen, faces, before, recogniser.threshold, px) for px in HEIGHTS_PX]
     print("\n| method | height (px) | n | same photo ≤ threshold | others | two strangers |")
     print("|---" * 6 + "|", *by_height, sep="\n")
     print("\n| method | skin tone | n | found again: retinaface | mediapipe | ΔE2000 | landmarks off | seam |")
@@ -83,46 +84,58 @@ def embedded(faces: Sequence[Original], recogniser: Recogniser) -> np.ndarray:
 
 def strangers(before: np.ndarray, faces: Sequence[Original], recogniser: Recogniser) -> float:
     """Share of pairs of originals of different people within the threshold; by folder, or by photo in one folder."""
-    return _within(before, before, _different(faces, faces), recogniser.threshold)
+    return within_others(before, faces, before, faces, recogniser.threshold)
 
 
-def recognised(made: Sequence[Changed], recogniser: Recogniser) -> tuple[float, float, float]:
+def looked_at(made: Sequence[Changed], recogniser: Recogniser) -> tuple[np.ndarray, np.ndarray]:
+    """Embeddings of the changed faces' originals and of themselves: float32 (n, D) each."""
+    if not made:
+        return np.zeros((0, 1), np.float32), np.zeros((0, 1), np.float32)
+    before = embedded([one.original for one in made], recogniser)
+    return before, recogniser.embed(np.stack([chip_of(one.rgb, one.original.face, recogniser) for one in made]))
+
+
+def recognised(
+    made: Sequence[Changed], before: np.ndarray, after: np.ndarray, recogniser: Recogniser
+) -> tuple[float, float, float]:
     """Shares of changed faces within the threshold of their original, linked to it, and of pairs with others."""
     if not made:
         return (float("nan"),) * 3
     faces = [one.original for one in made]
-    before = embedded(faces, recogniser)
-    after = recogniser.embed(np.stack([chip_of(one.rgb, one.original.face, recogniser) for one in made]))
     keys = tuple((str(number), "f") for number in range(len(made)))
-    pairs = FacePairs(keys, before, before, after)
-    own = np.linalg.norm(after.astype(float) - before, axis=1)
-    links = linked(pairs, recogniser.threshold, empty_embeddings(recogniser))
-    others = _within(after, before, _different(faces, faces), recogniser.threshold)
-    return float((own <= recogniser.threshold).mean()), len(links) / len(made), others
+    links = linked(FacePairs(keys, before, before, after), recogniser.threshold, empty_embeddings(recogniser))
+    others = within_others(after, faces, before, faces, recogniser.threshold)
+    return _own_within(before, after, recogniser.threshold), len(links) / len(made), others
 
 
 def height_row(
     method: str,
     made: Sequence[Changed],
+    seen: tuple[np.ndarray, np.ndarray],
     faces: Sequence[Original],
-    before: np.ndarray,
-    recogniser: Recogniser,
-    low_px: int,
-    high_px: int,
+    all_before: np.ndarray,
+    threshold: float,
+    limits_px: tuple[int, int],
 ) -> str:
     """One line of the second table: shares within the threshold of changed faces of that height and their originals,
-    of the same and the originals of other people, and of their originals and those."""
-    own = [one for one in made if low_px <= one.original.face.box.height < high_px]
-    name = f"{low_px} to {high_px}" if high_px < HEIGHTS_PX[-1][1] else f"{low_px} and more"
-    if not own:
+    of the same and the originals of other people, and of their originals and those.
+
+    :param seen: see :func:`looked_at`.
+    """
+    low, high = limits_px
+    name = f"{low} to {high}" if high < HEIGHTS_PX[-1][1] else f"{low} and more"
+    rows = [row for row, one in enumerate(made) if low <= one.original.face.box.height < high]
+    if not rows:
         return f"| {method} | {name} | 0 | – | – | – |"
-    originals_ = [one.original for one in own]
-    same, _, _ = recognised(own, recogniser)
-    after = recogniser.embed(np.stack([chip_of(one.rgb, one.original.face, recogniser) for one in own]))
-    unchanged = embedded(originals_, recogniser)
-    apart = _different(originals_, faces)
-    others, strangers_ = (_within(some, before, apart, recogniser.threshold) for some in (after, unchanged))
-    return f"| {method} | {name} | {len(own)} | {same:.3f} | {others:.3f} | {strangers_:.3f} |"
+    before, after = (some[rows] for some in seen)
+    own = [made[row].original for row in rows]
+    others, usual = (within_others(some, own, all_before, faces, threshold) for some in (after, before))
+    same = _own_within(before, after, threshold)
+    return f"| {method} | {name} | {len(own)} | {same:.3f} | {others:.3f} | {usual:.3f} |"
+
+
+def _own_within(before: np.ndarray, after: np.ndarray, threshold: float) -> float:
+    return float((np.linalg.norm(after.astype(float) - before, axis=1) <= threshold).mean())
 
 
 def within_others(

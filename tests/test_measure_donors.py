@@ -8,16 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from photo_anonymizer.donors import Lent
+from photo_anonymizer.donors import Lenders, Lent
 from photo_anonymizer.mesh.topology import mean_shape
-from photo_anonymizer.methods.surrogate.donors import DonorPool
 from photo_anonymizer.model.patch import FACE_LAYER, Patch
 from subjects import subject
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "scripts"))
 
 import measure_donors
-from measure_donors import HEAD, Batch, batch_of, line
+from measure_donors import HEAD, lenders_of, line
 from method_figures.subjects import Original
 
 
@@ -41,19 +40,19 @@ def along(*places: float) -> np.ndarray:
 
 
 def test_a_person_is_one_row_of_the_best_photo_and_is_excluded_with_all_of_them(monkeypatch) -> None:
-    lending = iter([lent(0.2, 1), lent(0.9, 2), "too_small", lent(0.5, 3)])
-    monkeypatch.setattr(measure_donors, "lent_by", lambda *_: next(lending))
-    batch = batch_of(faces(4), along(0.0, 0.1, 0.2, 9.0))
-    assert sorted(batch.pool.albedos[:, 0, 0, 0]) == [2, 3]
-    own = int(np.flatnonzero(batch.pool.albedos[:, 0, 0, 0] == 2)[0])
-    assert batch.excluded(along(0.6)[0]) == {own}
-    assert batch.excluded(along(5.0)[0]) == frozenset()
+    lending = iter([lent(0.2, 1), lent(0.9, 2), None, lent(0.5, 3)])
+    monkeypatch.setattr(measure_donors, "donor_of", lambda *_: next(lending))
+    lenders = lenders_of(faces(4), along(0.0, 0.1, 0.2, 9.0))
+    shades = lenders.pool().albedos[:, 0, 0, 0]
+    assert sorted(shades) == [2, 3]
+    assert lenders.maybe(along(0.6)[0]) == np.flatnonzero(shades == 2).tolist()
+    assert lenders.maybe(along(5.0)[0]) == []
 
 
 def test_a_folder_without_donors_is_refused(monkeypatch) -> None:
-    monkeypatch.setattr(measure_donors, "lent_by", lambda *_: "glasses")
+    monkeypatch.setattr(measure_donors, "donor_of", lambda *_: None)
     with pytest.raises(SystemExit, match="lend"):
-        batch_of(faces(2), along(0.0, 1.0))
+        lenders_of(faces(2), along(0.0, 1.0))
 
 
 class Recogniser:
@@ -79,10 +78,9 @@ def test_what_a_new_face_is_taken_for_is_counted(monkeypatch, place: float, shar
     monkeypatch.setattr(measure_donors, "patch_of", lambda _rgb, _face, _step, _feather, _rng, offer: plain)
     monkeypatch.setattr(measure_donors, "compose", lambda rgb, _patches: rgb)
     monkeypatch.setattr(measure_donors, "chip_of", lambda *_: np.zeros((1,)))
-    pool = DonorPool("batch", *(np.stack([part]) for part in (lent(1, 9).albedo, lent(1, 9).shape, np.zeros(5))))
-    batch = Batch(pool, [along(5.0)])
+    lenders = Lenders([lent(1, 9)], [along(5.0)])
     monkeypatch.setattr(measure_donors, "within_others", lambda after, *_: float(abs(after[0, 0] - 5) <= 0.6))
-    found = line(5, [someone], along(0.0), batch, Recogniser(place), 0.01)
+    found = line(5, [someone], along(0.0), lenders, Recogniser(place), 0.01)
     assert shares in found
     assert found.startswith("| 5 | 1 | 0 |")
     assert found.count("|") == HEAD.count("|")
@@ -92,6 +90,5 @@ def test_what_a_new_face_is_taken_for_is_counted(monkeypatch, place: float, shar
 def test_faces_that_are_drawn_instead_are_counted_apart(monkeypatch) -> None:
     left = a_patch(instead_of="synthetic")
     monkeypatch.setattr(measure_donors, "patch_of", lambda *_: left)
-    pool = DonorPool("batch", *(np.stack([part]) for part in (lent(1, 9).albedo, lent(1, 9).shape, np.zeros(5))))
-    found = line(10, faces(3), along(0.0, 1.0, 2.0), Batch(pool, [along(5.0)]), Recogniser(0.0), 0.01)
+    found = line(10, faces(3), along(0.0, 1.0, 2.0), Lenders([lent(1, 9)], [along(5.0)]), Recogniser(0.0), 0.01)
     assert found == "| 10 | 0 | 3 | – | – | – | 0.0100 |"

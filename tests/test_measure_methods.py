@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "scripts"))
 
 import measure_methods
 from make_gallery import page
-from measure_methods import GROUPS, HEAD, found_again, group_row, height_row, median, row, strangers
+from measure_methods import GROUPS, HEAD, found_again, group_row, height_row, looked_at, median, row, strangers
 from method_figures.quality import (
     Quality,
     cheeks_apart,
@@ -147,12 +147,11 @@ def test_recognition_is_shown_by_the_faces_height() -> None:
     made = [Changed(one, one.rgb, None, 0.0) for one in faces]
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(measure_methods, "chip_of", lambda _rgb, face, _by: np.array([face.box.height], np.float32))
-        patched.setattr(measure_methods, "empty_embeddings", lambda _by: np.zeros((1, 1), np.float32))
-        before = measure_methods.embedded(faces, BySize())
-        rows = [height_row("mask", made, faces, before, BySize(), *limits) for limits in ((32, 100), (100, 1_000_000))]
+        before, seen = measure_methods.embedded(faces, BySize()), looked_at(made, BySize())
+    rows = [height_row("mask", made, seen, faces, before, 0.6, limits) for limits in ((32, 100), (100, 1_000_000))]
     assert rows[0] == "| mask | 32 to 100 | 2 | 1.000 | 0.500 | 0.500 |"
     assert rows[1] == "| mask | 100 and more | 1 | 1.000 | 0.000 | 0.000 |"
-    assert height_row("mask", [], faces, before, BySize(), 32, 100).count("–") == 3
+    assert height_row("mask", [], looked_at([], BySize()), faces, before, 0.6, (32, 100)).count("–") == 3
 
 
 def test_rows_have_as_many_cells_as_the_head() -> None:

@@ -99,6 +99,37 @@ class Lent:
 
 
 @dataclass(frozen=True)
+class Lenders:
+    """The people who lend, one row each.
+
+    :param best: what is lent: by each person's best face.
+    :param embeddings: of all faces of each person that could lend, the best one first: float32 (faces, D).
+    """
+
+    best: Sequence[Lent]
+    embeddings: Sequence[Embeddings]
+
+    @classmethod
+    def of(cls, lending: Sequence[tuple[Lent, Embeddings]]) -> Lenders:
+        """From faces, the best first, with the embedding, (D,), of each."""
+        members: dict[int, list[tuple[Lent, Embeddings]]] = {}
+        for one, person in zip(lending, grouped([embedding for _, embedding in lending]), strict=True):
+            members.setdefault(person, []).append(one)
+        best = [own[0][0] for own in members.values()]
+        return cls(best, [np.stack([embedding for _, embedding in own]) for own in members.values()])
+
+    def pool(self) -> DonorPool:
+        """What a run keeps of them; there must be some."""
+        albedos, shapes, traits = ([getattr(one, name) for one in self.best] for name in ("albedo", "shape", "traits"))
+        return DonorPool("batch", np.stack(albedos), np.stack(shapes), np.stack(traits).astype(np.float32))
+
+    def maybe(self, embedding: Embeddings) -> list[int]:
+        """Rows of those of whom one face is nearer than :data:`MAYBE_SAME_PERSON` to this one."""
+        nearest = [np.linalg.norm(own - embedding, axis=1).min() for own in self.embeddings]
+        return [row for row, distance in enumerate(nearest) if distance < MAYBE_SAME_PERSON]
+
+
+@dataclass(frozen=True)
 class _Seen:
     key: str
     embedding: Embeddings
@@ -233,32 +264,20 @@ def _with_pool(seen: list[_Seen], path: Path, config: RunConfig) -> Offers:
     """One row a person, and for every face the rows that might be the same person."""
     lending = [(one, one.lent) for one in seen if one.lent]
     lending = sorted(lending, key=lambda pair: -pair[1].quality)[:MAX_DONORS]
-    embedded = [one.embedding for one, _ in lending]
-    best: dict[int, Lent] = {}
-    members: dict[int, list[Embeddings]] = {}
-    for (one, lent), person in zip(lending, grouped(embedded), strict=True):
-        best.setdefault(person, lent)
-        members.setdefault(person, []).append(one.embedding)
-    log.info("%d people may lend features", len(best))
-    if len(best) <= config.synthetic.k:
+    lenders = Lenders.of([(lent, one.embedding) for one, lent in lending])
+    people = len(lenders.best)
+    log.info("%d people may lend features", people)
+    if people <= config.synthetic.k:
         if config.synthetic.donors == "batch":
             raise ConfigError(
                 f"synthetic.donors: batch needs {config.synthetic.k + 1} different people whose faces are large and "
-                f"clear enough, and this batch has {len(best)}; choose auto, a bank, rendered or a smaller synthetic.k"
+                f"clear enough, and this batch has {people}; choose auto, a bank, rendered or a smaller synthetic.k"
             )
         return Offers()
-    rows = list(best.values())
-    albedos, shapes, traits = ([getattr(row, name) for row in rows] for name in ("albedo", "shape", "traits"))
-    data = DonorPool("batch", np.stack(albedos), np.stack(shapes), np.stack(traits).astype(np.float32)).to_bytes()
+    data = lenders.pool().to_bytes()
     path.write_bytes(data)
-    excluded = {one.key: _maybe_the_same(one.embedding, members.values()) for one in seen}
+    excluded = {one.key: lenders.maybe(one.embedding) for one in seen}
     return Offers(sha256=hashlib.sha256(data).hexdigest(), excluded=excluded)
-
-
-def _maybe_the_same(embedding: Embeddings, members: Iterable[list[Embeddings]]) -> list[int]:
-    """Numbers of the people of whom one face is nearer than :data:`MAYBE_SAME_PERSON`."""
-    nearest = [np.linalg.norm(np.stack(own) - embedding, axis=1).min() for own in members]
-    return [row for row, distance in enumerate(nearest) if distance < MAYBE_SAME_PERSON]
 
 
 def _with_people(offers: Offers, seen: list[_Seen]) -> Offers:

@@ -52,7 +52,9 @@ class FeaturePreserving:
         look = drawn_look(hints, float(subject.light.mean.mean()), rng)
         moves = unlike(subject.shape, rng, strength)
         own_eyes = subject.pose.scale >= OWN_EYES_FROM_PX_A_CM and not subject.wears_dark_glasses
-        albedo = with_own(painted(look, side_px, rng), own_albedo(subject, side_px), strength, eyes=own_eyes)
+        albedo = painted(look, side_px, rng)
+        if own_eyes or strength < 1:
+            albedo = with_own(albedo, own_albedo(subject, side_px), strength, eyes=own_eyes)
         made = Surrogate(albedo, moves, look.iris, look.lashes, has_eyes=own_eyes)
         return replaced(subject, made, rng)
 

@@ -164,8 +164,10 @@ class Subject:
 
     @cached_property
     def wears_glasses(self) -> bool:
-        """Do dark frames cross the face? Of a head that is turned further the nose throws a shadow like one."""
-        return abs(self.pose.yaw_rad) < GLASSES_UP_TO_YAW_RAD and wears_glasses(self.texture)
+        """Do dark frames of clear glasses cross the face? On a head that is turned far it is the nose's shadow."""
+        if self.wears_dark_glasses or abs(self.pose.yaw_rad) >= GLASSES_UP_TO_YAW_RAD:
+            return False
+        return wears_glasses(self.texture)
 
     @cached_property
     def wears_dark_glasses(self) -> bool:

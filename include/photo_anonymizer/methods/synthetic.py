@@ -30,7 +30,7 @@ from photo_anonymizer.methods.surrogate.looks import CHEEKS, mean_inside
 from photo_anonymizer.methods.surrogate.shape import eyes_open, moved, of_nobody, with_lids, with_usual_outlines
 from photo_anonymizer.methods.surrogate.source import Surrogate, surrogate_for
 from photo_anonymizer.model.face import Face, estimated_landmarks
-from photo_anonymizer.model.geometry import PixelBox
+from photo_anonymizer.model.geometry import Box, PixelBox
 
 MAX_YAW_RAD = math.radians(42)
 """Beyond this the network lays the far half of the mesh wrongly, and a drawn face shows it."""
@@ -133,18 +133,17 @@ def _laid(subject: Subject, drawn: Drawn, about: dict[str, Any], rng: np.random.
 
 def _seen(subject: Subject, drawn: Drawn) -> Mesh:
     """What the face mesh sees of a drawn face in its photo, in the pixels of a part of the photo."""
-    face, height, width = subject.face, *subject.rgb.shape[:2]
+    face, own = subject.face, drawn.box
     x, y = face.box.centre
     half = _NETWORK_SEES * max(face.box.width, face.box.height)
-    left, top = max(0, math.floor(min(x - half, drawn.box.x0))), max(0, math.floor(min(y - half, drawn.box.y0)))
-    right, bottom = (
-        min(width, math.ceil(max(x + half, drawn.box.x1))),
-        min(height, math.ceil(max(y + half, drawn.box.y1))),
+    looked_at = Box(
+        x0=min(x - half, own.x0), y0=min(y - half, own.y0), x1=max(x + half, own.x1), y1=max(y + half, own.y1)
     )
-    part = subject.rgb[top:bottom, left:right].copy()
-    own = part[drawn.box.y0 - top : drawn.box.y1 - top, drawn.box.x0 - left : drawn.box.x1 - left]
-    own[:] = np.clip(own + in_colour(drawn.alpha) * (drawn.face - own), 0, 255)
-    return look(part, face.box.shifted(-left, -top), face.landmarks)  # of which only the turn counts
+    window = looked_at.cover((subject.rgb.shape[1], subject.rgb.shape[0])) or own
+    part = subject.rgb[window.slices].copy()
+    covered = part[own.y0 - window.y0 : own.y1 - window.y0, own.x0 - window.x0 : own.x1 - window.x0]
+    covered[:] = np.clip(covered + in_colour(drawn.alpha) * (drawn.face - covered), 0, 255)
+    return look(part, face.box.shifted(-window.x0, -window.y0), face.landmarks)  # of which only the turn counts
 
 
 def check(subject: Subject) -> None:
@@ -223,7 +222,7 @@ def _drawn(subject: Subject, made: Surrogate, shape: Vertices, front: NDArray[np
     elif not made.has_eyes:
         middles = irises(there, gaze(subject.rgb, subject.mesh.points))
         draw_eyes(canvas, there[:, :2], middles, own * scale, tones, made.lashes)
-    if subject.wears_glasses and not subject.wears_dark_glasses:
+    if subject.wears_glasses:
         draw_glasses(canvas, there[:, :2], own * scale, subject.skin_ahead)
     as_it_was = (subject.mesh.points - (box.x0, box.y0, 0)) * factor
     cover = seen.shown(_rim()) * cv2.GaussianBlur(seen.covered, (0, 0), 1.0)

@@ -156,10 +156,8 @@ def stored(albedo: Texture) -> NDArray[np.uint8]:
     """An albedo as a pool keeps it: the mean of itself and its mirror image, as what light is left in it comes from one
     side; plain skin along the outline and beside the face, where hair, ears and background lie."""
     even = evenly_lit(albedo)
-    own, inner = (
-        plain_skin_is_one(np.float32(0.5) * (even + even[:, ::-1])),
-        _away_from_outline(albedo.shape[0])[..., np.newaxis],
-    )
+    own = plain_skin_is_one(np.float32(0.5) * (even + even[:, ::-1]))
+    inner = _away_from_outline(albedo.shape[0])[..., np.newaxis]
     return np.asarray(np.clip(np.round((own * inner + (1 - inner)) * _STORED), 0, 255), np.uint8)
 
 

@@ -28,6 +28,8 @@ _HUE, _DARKER = (13.0, 26.0), (26.0, 45.0)
 """Distances from the lit skin, in a*b* and in L*, from which something at the outline is no skin: above the eyes, and
 beside and below them, where shadows and sideburns are more likely than strands of hair."""
 _HUE_IF_BRIGHTER = 20.0
+_EYES_AT = 0.4
+"""Where that changes, in heights of the texture."""
 _DARK, _PALE, _COLOURLESS = 0.5, 0.4, 6.0
 """Shares of the skin's L* and chroma below which something is dark hair; chroma of a picture without colour."""
 _MOSTLY_DARK = 0.45
@@ -37,8 +39,6 @@ _BELOW_EYES = (
     (31, 228, 229, 230, 231, 232, 233, 112, 26, 22, 23, 24, 110, 25),
     (261, 448, 449, 450, 451, 452, 453, 341, 256, 252, 253, 254, 339, 255),
 )
-_EYES_AT = 0.4
-"""Where that changes, in heights of the texture."""
 _LOWEST_PX = 159
 """Rows from here on are at the height of the mouth or below."""
 _REACH_PX = 62
