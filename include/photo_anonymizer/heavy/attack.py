@@ -26,6 +26,7 @@ from photo_anonymizer.reid.attacks.restoration import Restoration
 from photo_anonymizer.reid.attacks.restorers import RESTORERS
 from photo_anonymizer.reid.attacks.restorers.quick import QUICK
 from photo_anonymizer.reid.identities import Identities, identities
+from photo_anonymizer.reid.measure import empty_embeddings
 from photo_anonymizer.reid.recognisers.protocol import Recogniser
 from photo_anonymizer.reid.stage import FacePairs, chip_of, recognisers_of
 from photo_anonymizer.threads import threads_each
@@ -81,7 +82,7 @@ def people_of(sample: Sequence[Photo], recogniser: Recogniser, config: RunConfig
     folders = dict(zip(keys, (photo.person for photo in sample), strict=True))
     several = folders if len(set(folders.values())) > 1 else {}
     pairs = FacePairs(tuple(keys), rows, rows, rows)
-    return identities(pairs, recogniser.threshold, set(), several, config.reid.identities)
+    return identities(pairs, recogniser.threshold, empty_embeddings(recogniser), set(), several, config.reid.identities)
 
 
 def people_labels(who: Identities, sample: Sequence[Photo]) -> Labels:

@@ -226,4 +226,4 @@ def identities_of(
     if best is None or known[best.recogniser.name] < GROUPS_FROM:
         return None
     name = best.recogniser.name
-    return identities(pairs[name], best.recogniser.threshold, set(links), folders_of(records), asked)
+    return identities(pairs[name], best.recogniser.threshold, best.empty, set(links), folders_of(records), asked)

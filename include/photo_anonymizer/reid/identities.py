@@ -8,11 +8,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from photo_anonymizer.model.measurement import FolderCheck
 from photo_anonymizer.model.record import PhotoRecord
 from photo_anonymizer.reid.groups import Key
+from photo_anonymizer.reid.measure import to_empty
 from photo_anonymizer.reid.people import grouped, sample_of
+from photo_anonymizer.reid.recognisers.protocol import Embeddings
 from photo_anonymizer.reid.stage import FacePairs
 from photo_anonymizer.reid.statistics import pairwise_distances
 
@@ -23,6 +26,10 @@ ALIKE_WITHIN, ALIKE_ACROSS = 0.6, 0.1
 folders, lie within the recogniser's threshold."""
 MOST_ASKED = 2_000
 """Faces whose pairs are looked at for that."""
+MOST_TWICE = 0.25
+"""Share of a cluster's faces that may be in a photo with another face of the cluster: mirrors and posters. Nobody is
+in one photo twice as a rule, so where more are, the recogniser does not tell these faces apart."""
+_NOBODY = -1
 
 
 @dataclass(frozen=True)
@@ -45,30 +52,40 @@ class Identities:
 
 
 def identities(
-    pairs: FacePairs, threshold: float, always: set[Key], folders: Mapping[Key, str], asked: Asked = "auto"
+    pairs: FacePairs,
+    threshold: float,
+    empty: Embeddings,
+    always: set[Key],
+    folders: Mapping[Key, str],
+    asked: Asked = "auto",
 ) -> Identities:
     """Who is the same person.
 
     :param pairs: as the recogniser sees them that knows most of the originals; its clusters fill what folders leave
         open, such as the smaller faces of a photo.
+    :param empty: float32 (k, D), of :func:`~photo_anonymizer.reid.measure.empty_embeddings`.
     :param always: faces that must be grouped, if there are too many to group all.
     :param folders: :func:`folders_of` the photos.
     """
-    estimated = clusters(pairs, threshold, always)
+    estimated = clusters(pairs, threshold, empty, always)
     check = folder_check(pairs, threshold, folders) if asked == "auto" and folders else None
     if folders and (asked == "folders" or (check is not None and are_people(check))):
         return Identities(_named(estimated, folders), "folders", check)
     return Identities(estimated, "estimated", check)
 
 
-def clusters(pairs: FacePairs, threshold: float, always: set[Key]) -> dict[Key, int]:
+def clusters(pairs: FacePairs, threshold: float, empty: Embeddings, always: set[Key]) -> dict[Key, int]:
     """Average-linkage clusters at the threshold. Of many faces a sample is clustered, and the others join the cluster
     whose mean is nearest, if it is within the threshold; who joins none is nobody's.
+
+    Faces of a few pixels all look alike to a recogniser, and like an empty picture: in a crowd they would be one
+    person, who is found in every other photo. A cluster of which that shows (:data:`MOST_TWICE`) loses the faces that
+    the recogniser takes for an empty picture: who they are is not known.
     """
     seen = np.flatnonzero(np.isfinite(pairs.original).all(axis=1))
     chosen = seen[sample_of(len(seen), (place for place, at in enumerate(seen) if pairs.keys[at] in always))]
     rows = pairs.original[chosen]
-    people = grouped(rows, threshold)
+    people = _told_apart(rows, [pairs.keys[place][0] for place in chosen], threshold, empty)
     found = dict(zip((pairs.keys[place] for place in chosen), people.tolist(), strict=True))
     others = np.setdiff1d(seen, chosen)
     if len(others):
@@ -78,7 +95,23 @@ def clusters(pairs: FacePairs, threshold: float, always: set[Key]) -> dict[Key, 
             for place, row in zip(others[start : start + len(away)], away, strict=True):
                 if row.min() <= threshold:
                     found[pairs.keys[place]] = int(numbers[row.argmin()])
-    return found
+    return {key: number for key, number in found.items() if number != _NOBODY}
+
+
+def _told_apart(rows: Embeddings, photos: Sequence[str], threshold: float, empty: Embeddings) -> NDArray[np.int64]:
+    """A number for the person of every face, :data:`_NOBODY` for those of whom it is not known: int64 (n,)."""
+    people = grouped(rows, threshold)
+    unclear = np.isin(people, _mixed(people, photos)) & (to_empty(rows, empty) <= threshold)
+    if unclear.any():
+        people[unclear], people[~unclear] = _NOBODY, grouped(rows[~unclear], threshold)
+    return people
+
+
+def _mixed(people: NDArray[np.int64], photos: Sequence[str]) -> list[int]:
+    """Numbers of the clusters that cannot be one person: too many of their faces are in one photo with another."""
+    faces = Counter(people.tolist())
+    places = Counter(number for number, _ in set(zip(people.tolist(), photos, strict=True)))
+    return [number for number, count in faces.items() if count - places[number] > MOST_TWICE * count]
 
 
 def folders_of(records: Sequence[PhotoRecord]) -> dict[Key, str]:

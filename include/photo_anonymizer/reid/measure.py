@@ -191,15 +191,18 @@ def _links(pairs: FacePairs, probes: Embeddings, threshold: float, empty: Embedd
     originals = pairs.original
     if not len(originals):
         return np.zeros(0, np.bool_)
-    to_empty = _to_empty(originals, empty)
+    nearest = to_empty(originals, empty)
     if pairs.blank is not None:
-        to_empty = np.fmin(to_empty, _row_distances(pairs.blank, originals))
-    informative = ~(_row_distances(probes, originals) >= to_empty - EMPTY_TOLERANCE)
+        nearest = np.fmin(nearest, _row_distances(pairs.blank, originals))
+    informative = ~(_row_distances(probes, originals) >= nearest - EMPTY_TOLERANCE)
     return np.asarray(_verified(probes, originals, threshold) & informative)
 
 
-def _to_empty(originals: Embeddings, empty: Embeddings) -> NDArray[np.float64]:
-    """Distance of every original to the nearest empty picture."""
+def to_empty(originals: Embeddings, empty: Embeddings) -> NDArray[np.float64]:
+    """Distance of every original to the nearest empty picture: float64 (n,).
+
+    :param empty: float32 (k, D), of :func:`empty_embeddings`.
+    """
     apart = np.linalg.norm(originals[:, np.newaxis].astype(np.float64) - empty[np.newaxis], axis=2)
     return np.asarray(apart.min(axis=1))
 
@@ -207,18 +210,20 @@ def _to_empty(originals: Embeddings, empty: Embeddings) -> NDArray[np.float64]:
 def _resemblance(
     pairs: FacePairs, batch: FacePairs, threshold: float, empty: Embeddings, people: People | None
 ) -> Resemblance:
-    """Where people are not known, whoever is on another photo is another person."""
+    """Where people are not known, whoever is on another photo is another person. A face of whom it is not known may be
+    taken for everybody, and nobody for it.
+    """
     photos = {photo: number for number, photo in enumerate(dict.fromkeys(photo for photo, _ in batch.keys))}
     who = people if people is not None else {key: photos[key[0]] for key in batch.keys}
-    probes, others = ([at for at, key in enumerate(faces.keys) if key in who] for faces in (pairs, batch))
+    others = [at for at, key in enumerate(batch.keys) if key in who]
     originals = batch.original[others]
     gallery = Gallery(
         rows=originals,
         people=np.array([who[batch.keys[at]] for at in others], np.int64),
-        to_empty=_to_empty(originals, empty) - EMPTY_TOLERANCE if others else np.zeros(0),
+        to_empty=to_empty(originals, empty) - EMPTY_TOLERANCE if others else np.zeros(0),
         threshold=threshold,
     )
-    return resemblance(pairs.published[probes], [who[pairs.keys[at]] for at in probes], gallery)
+    return resemblance(pairs.published, [who.get(key, _UNKNOWN) for key in pairs.keys], gallery)
 
 
 def measure(

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from photo_anonymizer.errors import ConfigError
 from photo_anonymizer.reid.attacks.protocol import Flags, Labels
-from photo_anonymizer.reid.measure import EMPTY_TOLERANCE
+from photo_anonymizer.reid.measure import EMPTY_TOLERANCE, to_empty
 from photo_anonymizer.reid.statistics import is_degenerate, pairwise_distances
 
 TIE = 1e-6
@@ -98,25 +98,20 @@ def linked(probes: Rows, originals: Rows, threshold: float, empty: Rows) -> Flag
     :mod:`photo_anonymizer.reid.measure` says why the second. A distance that is no number counts as yes.
     """
     away = np.linalg.norm(probes.astype(np.float64) - originals, axis=1)
-    return np.asarray(~(away > threshold) & ~(away >= _to_empty(originals, empty) - EMPTY_TOLERANCE))
+    return np.asarray(~(away > threshold) & ~(away >= to_empty(originals, empty) - EMPTY_TOLERANCE))
 
 
 def linked_to_another(
     probes: Rows, originals: Rows, people: Labels, photos: Labels, threshold: float, empty: Rows
 ) -> Flags:
     """Which probes are linked, as :func:`linked` says, to an original of the same person in another photo?"""
-    limit = np.minimum(threshold, _to_empty(originals, empty) - EMPTY_TOLERANCE)
+    limit = np.minimum(threshold, to_empty(originals, empty) - EMPTY_TOLERANCE)
     found = np.zeros(len(probes), bool)
     for start, block in pairwise_distances(probes, originals):
         rows = slice(start, start + len(block))
         own = (people[rows, np.newaxis] == people) & (photos[rows, np.newaxis] != photos)
         found[rows] = (own & ~(block > limit)).any(axis=1)
     return found
-
-
-def _to_empty(originals: Rows, empty: Rows) -> NDArray[np.float64]:
-    away = np.linalg.norm(originals[:, np.newaxis].astype(np.float64) - empty[np.newaxis], axis=2)
-    return np.asarray(away.min(axis=1))
 
 
 def proves_nothing(originals: Rows, published: Rows, empty: Rows) -> bool:
