@@ -186,6 +186,17 @@ def test_a_face_that_is_linked_once_another_photo_is_held_is_held_as_well(
     assert {record_of(run, photo_id).reason for photo_id, _ in (first, second)} == {Reason.STILL_RECOGNISED}
 
 
+def test_a_face_that_is_linked_late_climbs_as_far_as_any_other(run: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Such as one beside which a mask grew: that others have used up their steps does not take hers."""
+    config = run.config.model_copy(update={"reid": run.config.reid.model_copy(update={"max_escalations": 1})})
+    (run.path / "run.json").unlink()
+    run.start(config, "run-1")
+    first, second = [(record.photo_id, "f0000") for record in run.records(EMBED, "0000") if record.faces]
+    find_with(monkeypatch, [frozenset({first}), frozenset({second}), frozenset()])
+    measured = measure_and_escalate(run)
+    assert (measured.rounds, measured.faces_escalated, measured.photos_held) == (2, 2, 0)
+
+
 def find_with(monkeypatch: pytest.MonkeyPatch, links: list[frozenset[tuple[str, str]]]) -> list[int]:
     """Lets restoration find these faces, one set each time that the run is attacked; returns how often it was."""
     asked: list[int] = []

@@ -462,10 +462,10 @@ class ReidConfig(_Section):
     ladder: str = Field(
         "auto",
         description="What a face is given that is still linked, step by step: stronger (the run's method again) and "
-        "names of methods, separated by commas, a method that destroys last. auto: stronger,pixelate,mask; for mask "
-        "and avatar mask,mask.",
+        "names of methods, separated by commas, a method that destroys last. auto: stronger,pixelate,mask,mask; for "
+        "mask and avatar mask,mask.",
     )
-    max_escalations: int = Field(3, ge=0, le=MAX_RUNGS, description="Steps up the ladder that one face may be given.")
+    max_escalations: int = Field(4, ge=0, le=MAX_RUNGS, description="Steps up the ladder that one face may be given.")
     require_faces: bool = Field(
         True, description="Refuse a release in which no face was found at all: nothing was proven."
     )

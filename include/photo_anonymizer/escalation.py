@@ -84,6 +84,8 @@ class _Loop:
         self.tones = embeddings_folder(run, SKIN_TONE)
         self.key = Vault.of(config).key()
         self.attacks = config.reid.attack_names
+        self.steps = ladder(config, config.chosen_method)
+        self.last = min(config.reid.max_escalations, len(self.steps) - 1)
         # Asked once: originals do not change, and who is who must not depend on which photos are held.
         links = find(self.attackers, self._going()).any
         self.who = identities_of(self.attackers, self._going(), links, config.reid.identities)
@@ -93,16 +95,17 @@ class _Loop:
         found = self._find()
         before = self._attack(found)
         rounds = 0
-        while (failed := _by_photo(found)) and rounds < self.config.reid.max_escalations:
-            rounds += 1
-            log.info("escalation round %d: %d photos with linked faces", rounds, len(failed))
-            for photo_id, face_ids in failed.items():
-                self._escalate(photo_id, face_ids, output)
+        # A face may become linked late: beside a neighbour whose mask grew, or without a held photo that was nearer.
+        while failed := _by_photo(found):
+            next_rungs = {photo_id: self._next(photo_id, faces) for photo_id, faces in failed.items()}
+            if climbing := {photo_id: rungs for photo_id, rungs in next_rungs.items() if rungs}:
+                rounds += 1
+                log.info("escalation round %d: %d photos with linked faces", rounds, len(climbing))
+                for photo_id, rungs in climbing.items():
+                    self._escalate(photo_id, rungs, output)
+            else:
+                self._hold(failed)
             found = self._find()
-        while failed:  # without a held photo another face may be the nearest
-            self._hold(failed)
-            found = self._find()
-            failed = _by_photo(found)
         held = sum(record.reason is Reason.STILL_RECOGNISED for record in self.records.values())
         with_faces = [record for record in self._going() if record.anonymized_faces]
         return Measured(
@@ -139,17 +142,19 @@ class _Loop:
         everybody = list(self.records.values())
         return attack_all(self.attackers, going, labels, self.attacks, self.who, found, everybody)
 
-    def _escalate(self, photo_id: str, face_ids: list[str], output: StageOutput) -> None:
-        """Gives these faces their next step, renders the photo anew from its stripped original, embeds it again."""
+    def _next(self, photo_id: str, face_ids: list[str]) -> dict[str, int]:
+        """The next rung of those of these faces that have one: face → its number."""
+        climbed = self.records[photo_id].escalations
+        rungs = {face_id: climbed.get(face_id, 0) + 1 for face_id in face_ids}
+        return {face_id: rung for face_id, rung in rungs.items() if rung <= self.last}
+
+    def _escalate(self, photo_id: str, rungs: Mapping[str, int], output: StageOutput) -> None:
+        """Puts these faces on their rungs, renders the photo anew from its stripped original, embeds it again."""
         record = self.records[photo_id]
-        steps = ladder(self.config, self.config.chosen_method)
-        rungs = {face_id: record.escalations.get(face_id, 0) + 1 for face_id in face_ids}
-        if all(rung >= len(steps) for rung in rungs.values()):
-            return
-        rungs = {face_id: min(rung, len(steps) - 1) for face_id, rung in rungs.items()}
         original = (self.run.path / self.originals[photo_id]).read_bytes()
-        name = f"{photo_id}-{sum(rungs.values()) + sum(record.escalations.values())}"
-        edits = self._repatch(record, original, {face_id: steps[rung] for face_id, rung in rungs.items()}, output)
+        climbed = {**record.escalations, **rungs}
+        name = f"{photo_id}-{sum(climbed.values())}"
+        edits = self._repatch(record, original, {face_id: self.steps[rung] for face_id, rung in rungs.items()}, output)
         save_patches(output.folder / f"{name}.npz", edits)
         made = render_photo(original, edits, record)
         picture = f"{name}{Path(record.file).suffix}"
@@ -162,7 +167,7 @@ class _Loop:
             attacked_sha256=sha256_of(made.data),
             outside=made.outside,
             patches=(output.relative(f"{name}.npz"),),
-            escalations={**record.escalations, **rungs},
+            escalations=climbed,
         )
 
     def _repatch(

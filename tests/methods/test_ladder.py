@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from photo_anonymizer.config import DESTROYS, STRONGER, MethodName, RunConfig, load_config
 from photo_anonymizer.errors import ConfigError
-from photo_anonymizer.methods.ladder import DARK, LIGHT, Step, ladder
+from photo_anonymizer.methods.ladder import SOLID, Step, ladder
 
 METHODS: tuple[MethodName, ...] = get_args(MethodName)
 
@@ -24,9 +24,9 @@ def steps(method: MethodName, order: str = "auto", **changes: Any) -> list[Step]
     return list(ladder(config(order, **changes), method))[1:]
 
 
-def test_usually_the_method_gets_stronger_then_come_pixels_then_a_mask() -> None:
-    assert [step.method for step in steps("blur", blur={"cells": 6})] == ["blur", "pixelate", "mask"]
-    assert [step.method for step in steps("synthetic")] == ["synthetic", "pixelate", "mask"]
+def test_usually_the_method_gets_stronger_then_come_pixels_then_masks() -> None:
+    assert [step.method for step in steps("blur", blur={"cells": 6})] == ["blur", "pixelate", "mask", "mask"]
+    assert [step.method for step in steps("synthetic")] == ["synthetic", "pixelate", "mask", "mask"]
     assert [step.method for step in steps("mask")] == ["mask", "mask"]
     assert [step.method for step in steps("avatar")] == ["mask", "mask"]
 
@@ -51,9 +51,9 @@ def test_stronger_twice_is_stronger_still() -> None:
     assert sizes[0] > config().region.scale
 
 
-def test_every_further_mask_is_larger_and_of_another_grey() -> None:
-    masks = steps("blur", "mask,mask,mask")
-    assert [step.parameters["colour"] for step in masks] == [LIGHT, DARK, LIGHT]
+def test_every_further_mask_is_larger_and_of_another_colour() -> None:
+    masks = steps("blur", "mask,mask,mask,mask")
+    assert [step.parameters["colour"] for step in masks] == [*SOLID, SOLID[0]]
     assert [step.scale for step in masks] == sorted({step.scale for step in masks})
 
 

@@ -1,4 +1,4 @@
-"""The ladder that a face climbs while an attack still links it: as a rule the method stronger, pixelation, a mask."""
+"""The ladder that a face climbs while an attack still links it: as a rule the method stronger, pixelation, masks."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from typing import Any, Literal
 from photo_anonymizer.config import STRONGER, MethodName, RunConfig
 from photo_anonymizer.methods.region import Shape
 
-LIGHT, DARK = "#c0c0c0", "#202020"
-"""Greys of the last rungs. A recogniser gives an empty box an embedding too, and for one or two faces in a hundred that
-lies within its threshold by accident; a box of another grey lies elsewhere."""
+SOLID = ("local", "#202020", "#c0c0c0")
+"""Colours of the masks of the last rungs, in turn. A recogniser gives an empty box an embedding too, and for one or two
+faces in a hundred that lies within its threshold by accident; a box of another colour lies elsewhere. First comes what
+surrounds the face, because it disturbs a picture least."""
 OUTLINE_LESS = 0.1
-_CELLS = (STRONGER, "pixelate", "mask")
+_CELLS = (STRONGER, "pixelate", "mask", "mask")
 USUAL: Mapping[str, tuple[str, ...]] = {
     "blur": _CELLS,
     "pixelate": _CELLS,
@@ -143,9 +144,9 @@ def _pixelated(config: RunConfig) -> Step:
 
 
 def _solid(config: RunConfig, times: int) -> Step:
-    """A rectangle, larger and of the other grey every time."""
-    colour = LIGHT if times % 2 else DARK
-    return Step("mask", {"colour": colour, "icon": None}, config.region.scale * _larger(times), "rectangle")
+    """A rounded box, larger and of another colour every time."""
+    colour = SOLID[(times - 1) % len(SOLID)]
+    return Step("mask", {"colour": colour, "icon": None}, config.region.scale * _larger(times), "rounded")
 
 
 def _larger(times: int) -> float:

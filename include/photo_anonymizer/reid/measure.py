@@ -149,7 +149,7 @@ def _row_distances(a: Embeddings, b: Embeddings) -> NDArray[np.float64]:
 
 
 EMPTY_GREYS = (0x00, 0x20, 0xC0, 0xFF)
-"""Empty pictures: black, white, and the two greys of the ladder's last rungs."""
+"""Empty pictures: black, white, and the greys of the ladder's masks."""
 EMPTY_TOLERANCE = 0.02
 """A face replaced by an empty box differs from an empty picture by what encoding adds: about a hundredth."""
 
