@@ -27,9 +27,10 @@ check-lock: .venv/dev-ready  ## do requirements.in and requirements.txt agree?
 up: .venv/dev-ready  ## Airflow with its page on http://localhost:8080
 	PYTHONPATH=$(CURDIR)/include:$(CURDIR)/plugins $(PYTHON) -P -m photo_anonymizer_airflow.serve
 
-bench: .venv/dev-ready  ## speed: cleaning, detection, ingest, and this project beside deface 1.5.0 on the same photos
+bench: .venv/dev-ready  ## speed: cleaning, detection, methods, ingest, and this project beside deface 1.5.0 on the same photos
 	$(PYTHON) scripts/bench_cleaning.py
 	$(PYTHON) scripts/bench_detection.py
+	$(PYTHON) scripts/bench_methods.py
 	$(PYTHON) scripts/bench_ingest.py
 	$(PYTHON) scripts/bench_peer.py $(PHOTOS)
 

@@ -8,7 +8,14 @@ import pytest
 
 from photo_anonymizer.config import load_config
 from photo_anonymizer.mesh.topology import CHIN, LEFT_EYE, RIGHT_EYE, texture_points
-from photo_anonymizer.methods.feature_preserving import FeaturePreserving, own_albedo, with_own, without_marks
+from photo_anonymizer.methods.feature_preserving import (
+    FeaturePreserving,
+    eyes_place,
+    give_eyes,
+    give_skin,
+    own_albedo,
+    without_marks,
+)
 from photo_anonymizer.methods.ladder import ladder
 from photo_anonymizer.methods.protocol import CannotPaintError, Painted
 from photo_anonymizer.methods.stage import patch_of
@@ -90,14 +97,24 @@ def test_marks_on_the_skin_are_smoothed_away() -> None:
     assert after < before / 2
 
 
-def test_of_the_own_colours_only_the_eyes_stay_and_below_full_strength_skin_too() -> None:
+def test_of_the_own_colours_only_the_eyes_stay() -> None:
     side_px, (x, y) = 256, np.round(texture_points()[list(LEFT_EYE)].mean(axis=0) * 256).astype(int)
     drawn, own = np.ones((side_px, side_px, 3), np.float32), np.full((side_px, side_px, 3), 0.5, np.float32)
-    whole, half = with_own(drawn, own, 1.0, eyes=True), with_own(drawn, own, 0.5, eyes=True)
-    assert whole[y, x] == pytest.approx(0.5, abs=0.02)
-    assert (whole[side_px // 2 :] == 1).all()
-    assert half[side_px // 2 :] == pytest.approx(0.75, abs=0.01)
-    assert (drawn == 1).all()
+    give_eyes(drawn, own[eyes_place(side_px)])
+    assert drawn[y, x] == pytest.approx(0.5, abs=0.02)
+    assert (drawn[side_px // 2 :] == 1).all()
+
+
+def test_below_full_strength_the_own_skin_stays_in_part() -> None:
+    drawn, own = np.ones((256, 256, 3), np.float32), np.full((256, 256, 3), 0.5, np.float32)
+    give_skin(drawn, own, 0.5)
+    assert drawn == pytest.approx(0.75, abs=0.01)
+
+
+@pytest.mark.parametrize("side_px", [192, 256, 512])
+def test_a_part_of_the_own_colours_is_that_part_of_all(side_px: int) -> None:
+    someone, place = subject(200), eyes_place(side_px)
+    assert own_albedo(someone, side_px, place) == pytest.approx(own_albedo(someone, side_px)[place], abs=0.03)
 
 
 def test_the_outline_and_what_is_around_it_stay() -> None:

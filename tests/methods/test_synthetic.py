@@ -11,6 +11,7 @@ from skimage.color import deltaE_ciede2000, rgb2lab
 
 from photo_anonymizer.config import load_config
 from photo_anonymizer.detection.stage import faces_of
+from photo_anonymizer.mesh.light import Light
 from photo_anonymizer.mesh.network import Mesh, look
 from photo_anonymizer.mesh.pose import pose_of
 from photo_anonymizer.mesh.topology import LEFT_EYE, LEFT_EYE_LIDS, RIGHT_EYE, RIGHT_EYE_LIDS
@@ -301,3 +302,21 @@ def test_a_grey_photo_stays_grey() -> None:
     someone = subject(200, photo=photo)
     result = shown(someone, paint(someone)).astype(int)
     assert np.abs(np.ptp(result, axis=2)).mean() < 3
+
+
+def test_a_light_that_seems_green_from_one_side_makes_no_green_cheek() -> None:
+    """As it does where the mesh lies on something green there."""
+    someone = subject(200)
+    terms = np.zeros((9, 3))
+    terms[0], terms[1] = (170, 130, 110), (60, -60, 0)
+    someone.__dict__["light"] = Light(terms)
+    result = shown(someone, paint(someone))
+    left, right = (hue(result, someone.mesh.points[number, :2]) for number in (50, 280))
+    assert right / left < 1.6  # 2.2 where hues are let be
+
+
+def hue(rgb: Pixels, at: np.ndarray) -> float:
+    """Red by green about a place."""
+    x, y = at.astype(int)
+    red, green, _ = rgb[y - 6 : y + 7, x - 6 : x + 7].reshape(-1, 3).mean(axis=0)
+    return float(red / green)

@@ -70,7 +70,7 @@ class Unrolling:
         return csr_array((self.weights.ravel(), self.corners.ravel(), starts), shape=(pixels, points))
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=8)
 def unrolling(side_px: int) -> Unrolling:
     """How a texture of so many pixels a side is laid out."""
     points = texture_points() * side_px

@@ -14,10 +14,11 @@ from photo_anonymizer.mesh.approximate import approximate_mesh
 from photo_anonymizer.mesh.light import Light, fit_light
 from photo_anonymizer.mesh.network import Mesh, look
 from photo_anonymizer.mesh.pose import Pose, pose_of
-from photo_anonymizer.mesh.texture import Plane, Texture, in_colour, normals_of, texture_of, unrolling
+from photo_anonymizer.mesh.texture import Plane, Texture, in_colour, normals_of, texture_of, tinted, unrolling
 from photo_anonymizer.mesh.topology import Vertices
 from photo_anonymizer.methods.region import Region
-from photo_anonymizer.methods.surrogate.front import dark_hair, lab_of, wears_dark_glasses, wears_glasses
+from photo_anonymizer.methods.surrogate.front import COARSE_PX, dark_hair, lab_of, wears_dark_glasses, wears_glasses
+from photo_anonymizer.methods.surrogate.looks import CHEEKS, mean_inside
 from photo_anonymizer.model.face import Face
 from photo_anonymizer.model.pixels import Pixels
 
@@ -29,6 +30,11 @@ TEXTURE_PX = 256
 LIGHT_PX = 64
 """Side of the texture that light is measured and laid on in. It has low frequencies only, and the normals are smoothed
 over a 64th of the texture: on a finer grid the faces look the same."""
+Place = tuple[slice, slice]
+"""Rows and columns of a texture."""
+EVERYWHERE: Place = (slice(None), slice(None))
+_LEAST = (4.0, 4.0, 4.0, 0.0)
+"""Plain skin is taken to be no darker: colours are divided by it."""
 GLASSES_UP_TO_YAW_RAD = 0.45
 """Turn of the head up to which frames are told from a nose's shadow: one of 157 faces had glasses drawn without it."""
 APPROXIMATE_BELOW_PX = 40
@@ -131,6 +137,12 @@ class Subject:
         return np.asarray(np.clip(-self.normals[..., 2], 0, 1))
 
     @cached_property
+    def cheeks(self) -> NDArray[np.float64]:
+        """Mean colour of the cheeks as far as they look at the camera, (3,), 0 to 255."""
+        seen = cv2.resize(self.visible, (TEXTURE_PX, TEXTURE_PX), interpolation=cv2.INTER_LINEAR)
+        return mean_inside(self.texture, CHEEKS, seen)
+
+    @cached_property
     def skin_ahead(self) -> NDArray[np.float64]:
         """Colour of plain skin that looks the way the face looks, (3,), 0 to 255."""
         aside = np.linspace(-0.5, 0.5, 5)
@@ -142,25 +154,32 @@ class Subject:
         """What the face would look like if all of it were plain skin: float32 (LIGHT_PX, LIGHT_PX, 3)."""
         return np.maximum(self.light.shading(self.normals), np.float32(0.35 * self.skin_ahead))
 
-    def unlit(self, side_px: int) -> Texture:
-        """The face's colours without its light, float32 (side_px, side_px, 3), 1 is plain skin."""
-        wh = side_px, side_px
+    def unlit(self, side_px: int, place: Place = EVERYWHERE) -> Texture:
+        """The face's colours without its light, 1 is plain skin, which most of a face is: a part of the texture of that
+        side, float32 (rows, columns, 3)."""
         if side_px > TEXTURE_PX:
-            texture = texture_of(self.rgb, self.mesh.points, side_px)
+            texture = texture_of(self.rgb, self.mesh.points, side_px)[place]
         else:
-            texture = cv2.resize(self.texture, wh, interpolation=cv2.INTER_CUBIC)
-        plain = cv2.resize(self.plain_skin, wh, interpolation=cv2.INTER_LINEAR)
-        return np.asarray(cv2.divide(texture, cv2.max(plain, (4.0, 4.0, 4.0, 0.0))))
+            texture = enlarged(self.texture, side_px, place, cv2.INTER_CUBIC)
+        plain = cv2.max(enlarged(self.plain_skin, side_px, place, cv2.INTER_LINEAR), _LEAST)
+        return tinted(cv2.divide(texture, plain, dst=plain), 1 / self._usual_unlit)
+
+    @cached_property
+    def _usual_unlit(self) -> NDArray[np.float64]:
+        """What most of the face is without its light, (3,): 1 if the light was fitted well."""
+        colours = cv2.resize(self.texture, (LIGHT_PX, LIGHT_PX), interpolation=cv2.INTER_AREA)
+        own = cv2.divide(colours, cv2.max(self.plain_skin, _LEAST)).reshape(-1, 3)[unrolling(LIGHT_PX).some]
+        return np.asarray(np.maximum(np.median(own, axis=0), 1e-3))
 
     @cached_property
     def lab(self) -> Texture:
-        """The texture, a little softened, in CIELAB: float32 (TEXTURE_PX, TEXTURE_PX, 3)."""
-        return lab_of(cv2.GaussianBlur(self.texture, (0, 0), 1.2))
+        """The texture in CIELAB: float32 (COARSE_PX, COARSE_PX, 3)."""
+        return lab_of(cv2.resize(self.texture, (COARSE_PX, COARSE_PX), interpolation=cv2.INTER_AREA))
 
     @cached_property
     def skin_lab(self) -> Texture:
-        """The plain skin in CIELAB: float32 (TEXTURE_PX, TEXTURE_PX, 3)."""
-        return np.asarray(cv2.resize(lab_of(self.plain_skin), (TEXTURE_PX, TEXTURE_PX), interpolation=cv2.INTER_LINEAR))
+        """The plain skin in CIELAB: float32 (COARSE_PX, COARSE_PX, 3)."""
+        return np.asarray(cv2.resize(lab_of(self.plain_skin), (COARSE_PX, COARSE_PX), interpolation=cv2.INTER_LINEAR))
 
     @cached_property
     def wears_glasses(self) -> bool:
@@ -173,6 +192,18 @@ class Subject:
     def wears_dark_glasses(self) -> bool:
         """Are the eyes behind sunglasses?"""
         return wears_dark_glasses(self.lab, self.skin_lab)
+
+
+def enlarged(picture: Texture, side_px: int, place: Place, how: int) -> Texture:
+    """A part of a square picture, (n, n, 3), that is enlarged to that side, OpenCV's way ``how``."""
+    if place == EVERYWHERE:
+        return np.asarray(cv2.resize(picture, (side_px, side_px), interpolation=how))
+    rows, columns = place
+    factor = len(picture) / side_px
+    back = np.array([[factor, 0, (columns.start + 0.5) * factor - 0.5], [0, factor, (rows.start + 0.5) * factor - 0.5]])
+    size = columns.stop - columns.start, rows.stop - rows.start
+    shown = cv2.warpAffine(picture, back, size, flags=how | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(shown)
 
 
 def smooth_normals(points: np.ndarray, side_px: int) -> Plane:

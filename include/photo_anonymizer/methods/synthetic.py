@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from photo_anonymizer.mesh.iris import gaze, irises
-from photo_anonymizer.mesh.network import MARGIN, Mesh, look
-from photo_anonymizer.mesh.texture import Texture, in_colour, projection, tinted, unrolling
+from photo_anonymizer.mesh.network import MARGIN, SIDE_PX, Mesh, look
+from photo_anonymizer.mesh.texture import Texture, in_colour, projection, unrolling
 from photo_anonymizer.mesh.topology import OVAL, Vertices, five_points, texture_points, triangles
 from photo_anonymizer.methods.generators.paint import generated, load_generator
 from photo_anonymizer.methods.protocol import CannotPaintError, Painted, Parameters
@@ -50,6 +50,8 @@ _NETWORK_SEES = MARGIN / math.sqrt(2)
 _SURELY_FACE = 0.6
 """The ellipse in the detected box times this is face, whatever the head's turn."""
 _GLOSS = 0.1
+_HUE_WITHIN = 0.9, 1.1
+"""How far the shares of red, green and blue may differ from those of skin that looks ahead."""
 _RIM_FROM_PX, _RIM_WIDTH_PX = 2.0, 15.0
 
 Canvas = NDArray[np.float32]
@@ -100,6 +102,7 @@ def replaced(subject: Subject, made: Surrogate, rng: np.random.Generator) -> Pai
         seen = _seen(subject, drawn)
         if seen.logit > 0:
             shape = with_lids(subject.shape, eyes_open(subject.mesh.points), eyes_open(seen.points))
+            del drawn  # it is not needed beside the second one
             drawn = _drawn(subject, made, shape, front)
     return _laid(subject, drawn, made.about, rng)
 
@@ -132,7 +135,7 @@ def _laid(subject: Subject, drawn: Drawn, about: dict[str, Any], rng: np.random.
 
 
 def _seen(subject: Subject, drawn: Drawn) -> Mesh:
-    """What the face mesh sees of a drawn face in its photo, in the pixels of a part of the photo."""
+    """What the face mesh sees of a drawn face in its photo, in the pixels of a part of the photo, shrunk."""
     face, own = subject.face, drawn.box
     x, y = face.box.centre
     half = _NETWORK_SEES * max(face.box.width, face.box.height)
@@ -142,8 +145,18 @@ def _seen(subject: Subject, drawn: Drawn) -> Mesh:
     window = looked_at.cover((subject.rgb.shape[1], subject.rgb.shape[0])) or own
     part = subject.rgb[window.slices].copy()
     covered = part[own.y0 - window.y0 : own.y1 - window.y0, own.x0 - window.x0 : own.x1 - window.x0]
-    covered[:] = np.clip(covered + in_colour(drawn.alpha) * (drawn.face - covered), 0, 255)
-    return look(part, face.box.shifted(-window.x0, -window.y0), face.landmarks)  # of which only the turn counts
+    mixed = drawn.face - covered
+    mixed *= in_colour(drawn.alpha)
+    mixed += covered
+    covered[:] = np.clip(mixed, 0, 255, out=mixed)
+    del mixed  # before the network takes its own
+    # Shrunk here, whole numbers are never many floating-point ones at once, as they would be where it looks.
+    shrink = min(1.0, SIDE_PX / (MARGIN * max(face.box.width, face.box.height)))
+    if shrink < 1:
+        part = cv2.resize(part, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
+    there = face.box.shifted(-window.x0, -window.y0)
+    shrunk = Box(x0=shrink * there.x0, y0=shrink * there.y0, x1=shrink * there.x1, y1=shrink * there.y1)
+    return look(part, shrunk, face.landmarks)  # of the landmarks only the turn counts
 
 
 def check(subject: Subject) -> None:
@@ -246,24 +259,37 @@ def _uncover(cover: Canvas, points: Vertices, front: NDArray[np.float32]) -> Non
     box = PixelBox(x0=int(low[0]), y0=int(low[1]), x1=int(high[0]), y1=int(high[1]))
     touched = np.zeros(len(points), bool)
     touched[layout.corners[some]] = True
-    seen = projection(points, box, among=np.asarray(touched[triangles()].all(axis=1)))
-    cover[box.slices] *= 1 - seen.shown(front) * seen.covered
+    size = max(1, box.width // 2), max(1, box.height // 2)  # what is in front has soft edges, and half of it will do
+    halved = (points - (box.x0, box.y0, 0)) * (size[0] / box.width, size[1] / box.height, 0.5)
+    small = PixelBox(x0=0, y0=0, x1=size[0], y1=size[1])
+    seen = projection(halved, small, among=np.asarray(touched[triangles()].all(axis=1)))
+    hidden = cv2.resize(seen.shown(front) * seen.covered, (box.width, box.height), interpolation=cv2.INTER_LINEAR)
+    cover[box.slices] *= 1 - hidden
 
 
 def _lit(albedo: Texture, points: Vertices, subject: Subject) -> Texture:
     """The albedo under the photo's light, with a little gloss, as bright at the cheeks as the original."""
     side = albedo.shape[0]
     normals = smooth_normals(points, LIGHT_PX)
-    shading = np.maximum(subject.light.shading(normals), np.float32(0.3 * subject.skin_ahead))
+    shading = _of_one_hue(np.maximum(subject.light.shading(normals), np.float32(0.3 * subject.skin_ahead)), subject)
     towards = subject.light.direction - np.array([0, 0, 1])
     half = towards / max(float(np.linalg.norm(towards)), 1e-6)
     gloss = _GLOSS * float(subject.skin_ahead.mean()) * cv2.pow(np.clip(normals @ np.float32(half), 0, 1), 18)
-    lit = albedo * cv2.resize(shading, (side, side), interpolation=cv2.INTER_LINEAR)
-    lit += cv2.resize(in_colour(gloss), (side, side), interpolation=cv2.INTER_LINEAR)
-    seen = cv2.resize(subject.visible, (TEXTURE_PX, TEXTURE_PX), interpolation=cv2.INTER_LINEAR)
-    wanted = mean_inside(subject.texture, CHEEKS, seen)
-    is_now = mean_inside(lit, CHEEKS, cv2.resize(seen, (side, side)))
-    return tinted(lit, np.clip(wanted / np.maximum(is_now, 1), 0.75, 1.35))
+    shading += in_colour(gloss)
+    lit = cv2.resize(shading, (side, side), interpolation=cv2.INTER_LINEAR)
+    cv2.multiply(lit, albedo, dst=lit)
+    is_now = mean_inside(lit, CHEEKS, cv2.resize(subject.visible, (side, side), interpolation=cv2.INTER_LINEAR))
+    brighter = np.clip(subject.cheeks / np.maximum(is_now, 1), 0.75, 1.35)
+    return np.asarray(cv2.multiply(lit, (*brighter.tolist(), 1.0), dst=lit))
+
+
+def _of_one_hue(shading: Texture, subject: Subject) -> Texture:
+    """Shading whose hue stays near that of the skin ahead: where a face's sides are hair or background the light seems
+    to be of their colour, and a nose that is turned there would be grey or green."""
+    ahead = subject.skin_ahead / subject.skin_ahead.mean()
+    plain = in_colour(blend.brightness(shading))
+    least, most = (cv2.multiply(plain, (*(limit * ahead).tolist(), 1.0)) for limit in _HUE_WITHIN)
+    return np.asarray(cv2.min(cv2.max(shading, least), most))
 
 
 def _around(points: Vertices, region: PixelBox) -> PixelBox:

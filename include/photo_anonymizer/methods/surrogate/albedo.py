@@ -132,7 +132,18 @@ def _noise(cells: int, side_px: int, rng: np.random.Generator) -> Plane:
     if cells == side_px:
         return coarse
     shown = cv2.resize(coarse, (side_px, side_px), interpolation=cv2.INTER_LINEAR)
-    return np.asarray(shown * np.float32(1 / max(float(shown.std()), 1e-6)))
+    return np.asarray(shown * np.float32(1 / _kept_by_enlarging(cells, side_px)))
+
+
+@lru_cache(maxsize=16)
+def _kept_by_enlarging(cells: int, side_px: int) -> float:
+    """Deviation that noise of unit deviation has once it is enlarged: what lies between two values is their mean."""
+    rng = np.random.default_rng(0)
+    enlarged = [
+        cv2.resize(white_noise((cells, cells), rng), (side_px, side_px), interpolation=cv2.INTER_LINEAR)
+        for _ in range(8)
+    ]
+    return float(np.std(enlarged))
 
 
 def _darken(face: Texture, mark: Mark, amounts: Sequence[float]) -> None:
@@ -168,7 +179,7 @@ def _nostrils(side_px: int) -> Mark:
     return Mark.of(cv2.GaussianBlur(layer, (0, 0), 2.2 * unit))
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=16)
 def _filled(loop: tuple[int, ...], side_px: int, soft: float) -> Plane:
     closed = closed_curve(texture_points()[list(loop)] * side_px)
     return np.asarray(cv2.GaussianBlur(filled((side_px, side_px), closed), (0, 0), max(soft * side_px / UNITS, 0.4)))
@@ -217,27 +228,37 @@ def _hairs(loop: tuple[int, ...], look: Look, side_px: int, rng: np.random.Gener
     """Root and tip of a brow's hairs, (n, 2, 2), each along the brow and a little up; denser and lower towards the
     nose."""
     unit = side_px / UNITS
-    points = texture_points()[list(loop)] * side_px
-    upper, lower = curve(points[:5]), curve(points[:4:-1])
-    if np.linalg.norm(lower[0] - upper[0]) > np.linalg.norm(lower[-1] - upper[0]):
-        lower = lower[::-1]  # both edges run from the outer end to the nose
+    upper, lower = _edges(loop, side_px)
     along = rng.beta(1.2, 1.15, round(HAIRS_A_BROW * (1 if side_px >= UNITS else _FEWER_HAIRS)))
     top, bottom = _at(upper, along), _at(lower, along)
     thick = look.brow_thick * (0.45 + 0.55 * np.minimum(1, along * 3))
     raised = look.brow_arch * side_px * np.sin(np.pi * along)
     root = (top + bottom) / 2 + (bottom - top) * (rng.uniform(-0.5, 0.5, len(along)) * thick)[:, np.newaxis]
     root[:, 1] -= raised
-    ahead = _at(upper, np.maximum(along - 0.15, 0)) - _at(upper, np.minimum(along + 0.15, 1))
+    before, after = _at(upper, np.stack([np.maximum(along - 0.15, 0), np.minimum(along + 0.15, 1)]))
+    ahead = before - after
     ahead /= np.maximum(np.linalg.norm(ahead, axis=1, keepdims=True), 1e-6)
     ahead[:, 1] -= np.where(along > 0.85, 0.45, 0.2) * rng.uniform(0.5, 1.2, len(along))
     tip = root + ahead * (rng.uniform(8, 15, len(along)) * unit)[:, np.newaxis]
     return np.stack([root, tip], axis=1)
 
 
+@lru_cache(maxsize=6)
+def _edges(loop: tuple[int, ...], side_px: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """A brow's upper and lower edge, both from the outer end to the nose."""
+    points = texture_points()[list(loop)] * side_px
+    upper, lower = curve(points[:5]), curve(points[:4:-1])
+    if np.linalg.norm(lower[0] - upper[0]) > np.linalg.norm(lower[-1] - upper[0]):
+        lower = lower[::-1]
+    return upper, lower
+
+
 def _at(points: NDArray[np.float64], along: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Places on a curve, (n, 2), for shares of its length 0 to 1, (n,)."""
-    places = np.arange(len(points)) / (len(points) - 1)
-    return np.column_stack([np.interp(along, places, points[:, axis]) for axis in (0, 1)])
+    """Places on a curve of evenly spaced points, (…, 2), for shares of its length 0 to 1, (…)."""
+    at = along * (len(points) - 1)
+    before = np.minimum(at.astype(np.intp), len(points) - 2)
+    share = (at - before)[..., np.newaxis]
+    return np.asarray(points[before] * (1 - share) + points[before + 1] * share)
 
 
 def _beard(face: Texture, look: Look, rng: np.random.Generator) -> None:

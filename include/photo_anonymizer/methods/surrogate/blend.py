@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -20,6 +21,7 @@ _SAME_SKIN, _SAME_HUE = 25.0, 10.0
 hair or background, not for skin. With a larger one a red curtain shines on the cheek before it."""
 GRAIN_SHARE = 0.7
 """Part of the photo's grain that is added: the drawn skin has pores of its own."""
+_GRAIN_BLUR_PX = 0.6
 _BLURS_PX = (0.0, 0.45, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0)
 
 
@@ -48,7 +50,8 @@ def meeting(face: Canvas, photo: Canvas, alpha: Plane) -> Canvas:
     sigma = 0.13 * max(size)
     total = cv2.GaussianBlur(weight, (0, 0), sigma)[..., np.newaxis] + np.float32(0.004)
     shift = cv2.GaussianBlur(difference * weight[..., np.newaxis], (0, 0), sigma) / total
-    return np.asarray(face + cv2.resize(shift, (width, height), interpolation=cv2.INTER_LINEAR))
+    enlarged = cv2.resize(shift, (width, height), interpolation=cv2.INTER_LINEAR)
+    return np.asarray(cv2.add(face, enlarged, dst=enlarged))
 
 
 def brightness(picture: Canvas) -> Plane:
@@ -87,13 +90,21 @@ def grain(photo: Canvas, where: Plane) -> float:
 def with_grain(face: Canvas, sigma: float, rng: np.random.Generator) -> Canvas:
     """The face with noise of that strength in brightness, a little coarser than the pixels, as demosaicing and JPEG
     leave it."""
-    noise = cv2.GaussianBlur(white_noise(face.shape[:2], rng), (0, 0), 0.6)
-    noise *= np.float32(sigma / max(float(noise.std()), 1e-6))
-    return np.asarray(face + in_colour(noise))
+    noise = cv2.GaussianBlur(white_noise(face.shape[:2], rng), (0, 0), _GRAIN_BLUR_PX)
+    noise *= np.float32(sigma / _kept_by_blur())
+    coloured = in_colour(noise)
+    return np.asarray(cv2.add(face, coloured, dst=coloured))
+
+
+@lru_cache(maxsize=1)
+def _kept_by_blur() -> float:
+    """Deviation that noise of unit deviation has after the grain's blur."""
+    return float(cv2.GaussianBlur(white_noise((256, 256), np.random.default_rng(0)), (0, 0), _GRAIN_BLUR_PX).std())
 
 
 def _fine(picture: Canvas, inside: NDArray[np.uint8]) -> float:
     """Strength (root of the mean square) of the finest band where the mask is not 0."""
     grey = brightness(picture)
-    band = cv2.GaussianBlur(grey, (0, 0), 0.6) - cv2.GaussianBlur(grey, (0, 0), 1.6)
+    band = cv2.GaussianBlur(grey, (0, 0), 0.6)
+    band -= cv2.GaussianBlur(grey, (0, 0), 1.6)
     return float(cv2.norm(band, cv2.NORM_L2, inside)) / math.sqrt(cv2.countNonZero(inside))

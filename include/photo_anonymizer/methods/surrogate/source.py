@@ -17,7 +17,7 @@ from photo_anonymizer.methods.surrogate.donors import FITTING, Mean, mean_of
 from photo_anonymizer.methods.surrogate.looks import drawn_look, hints_of, traits_of
 from photo_anonymizer.methods.surrogate.shape import Moves, drawn_moves, of_nobody, plus, towards
 
-_SIDES_PX, _UP_TO_PX_A_CM = (192, 256, 512), (10.0, 17.0, math.inf)
+_SIDES_PX, _UP_TO_PX_A_CM = (192, 224, 256, 512), (10.0, 12.0, 17.0, math.inf)
 """Sides of the textures that are drawn, and the photo's resolution up to which each will do: a texture is some 15 cm
 wide on the face, so the photo has fewer pixels there. With 192 px the eyes that a face keeps are softer above 10."""
 _OWN_MOVES = 0.75
