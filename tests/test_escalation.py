@@ -121,9 +121,7 @@ def test_what_the_ladder_cannot_fix_is_held(run: RunFolder, monkeypatch: pytest.
 
 
 def test_a_face_is_given_so_many_steps_and_no_more(run: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
-    config = run.config.model_copy(update={"reid": run.config.reid.model_copy(update={"max_escalations": 2})})
-    (run.path / "run.json").unlink()
-    run.start(config, "run-1")
+    start_anew(run, max_escalations=2)
     photo_id = leave_clear(run)
     monkeypatch.setattr(escalation, "patch_of", lambda *_: None)  # every step fails
     assert measure_and_escalate(run).rounds == 2
@@ -132,9 +130,7 @@ def test_a_face_is_given_so_many_steps_and_no_more(run: RunFolder, monkeypatch: 
 
 
 def test_the_steps_are_those_of_the_configuration(run: RunFolder) -> None:
-    config = run.config.model_copy(update={"reid": run.config.reid.model_copy(update={"ladder": "mask"})})
-    (run.path / "run.json").unlink()
-    run.start(config, "run-1")
+    start_anew(run, ladder="mask")
     photo_id = leave_clear(run)
     measure_and_escalate(run)
     edits = [edit for path in record_of(run, photo_id).patches for edit in load_edits(run.path / path)]
@@ -142,9 +138,7 @@ def test_the_steps_are_those_of_the_configuration(run: RunFolder) -> None:
 
 
 def test_without_escalations_it_is_held_at_once(run: RunFolder) -> None:
-    config = run.config.model_copy(update={"reid": run.config.reid.model_copy(update={"max_escalations": 0})})
-    (run.path / "run.json").unlink()
-    run.start(config, "run-1")
+    start_anew(run, max_escalations=0)
     photo_id = leave_clear(run)
     assert measure_and_escalate(run).rounds == 0
     assert record_of(run, photo_id).reason is Reason.STILL_RECOGNISED
@@ -176,9 +170,7 @@ def test_what_only_a_further_attack_links_climbs_the_ladder_too(
 def test_a_face_that_is_linked_once_another_photo_is_held_is_held_as_well(
     run: RunFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    config = run.config.model_copy(update={"reid": run.config.reid.model_copy(update={"max_escalations": 0})})
-    (run.path / "run.json").unlink()
-    run.start(config, "run-1")
+    start_anew(run, max_escalations=0)
     first, second = [(record.photo_id, "f0000") for record in run.records(EMBED, "0000") if record.faces]
     find_with(monkeypatch, [frozenset({first}), frozenset({second}), frozenset()])
     measured = measure_and_escalate(run)
@@ -188,13 +180,18 @@ def test_a_face_that_is_linked_once_another_photo_is_held_is_held_as_well(
 
 def test_a_face_that_is_linked_late_climbs_as_far_as_any_other(run: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     """Such as one beside which a mask grew: that others have used up their steps does not take hers."""
-    config = run.config.model_copy(update={"reid": run.config.reid.model_copy(update={"max_escalations": 1})})
-    (run.path / "run.json").unlink()
-    run.start(config, "run-1")
+    start_anew(run, max_escalations=1)
     first, second = [(record.photo_id, "f0000") for record in run.records(EMBED, "0000") if record.faces]
     find_with(monkeypatch, [frozenset({first}), frozenset({second}), frozenset()])
     measured = measure_and_escalate(run)
     assert (measured.rounds, measured.faces_escalated, measured.photos_held) == (2, 2, 0)
+
+
+def start_anew(run: RunFolder, **reid: Any) -> None:
+    """The same run with other settings of the attack."""
+    config = run.config.model_copy(update={"reid": run.config.reid.model_copy(update=reid)})
+    (run.path / "run.json").unlink()
+    run.start(config, "run-1")
 
 
 def find_with(monkeypatch: pytest.MonkeyPatch, links: list[frozenset[tuple[str, str]]]) -> list[int]:

@@ -65,9 +65,14 @@ def mesh(rgb: Pixels, face_box: Box, landmarks: Landmarks | None) -> NDArray[np.
     return look(rgb, face_box, landmarks).points
 
 
+def crop_scale(box: Box) -> float:
+    """How many times as large as in the photo the network sees the box."""
+    return SIDE_PX / (MARGIN * max(box.width, box.height))
+
+
 def crop_matrix(box: Box, roll_rad: float) -> Matrix:
     """(2, 3): from the photo's pixels to those of the network's square about the box, turned back by the roll."""
-    scale = SIDE_PX / (MARGIN * max(box.width, box.height))
+    scale = crop_scale(box)
     cosine, sine = scale * math.cos(roll_rad), scale * math.sin(roll_rad)
     linear = np.array([[cosine, sine], [-sine, cosine]])
     return np.column_stack([linear, SIDE_PX / 2 - linear @ np.array(box.centre)])

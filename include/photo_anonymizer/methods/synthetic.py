@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from photo_anonymizer.mesh.iris import gaze, irises
-from photo_anonymizer.mesh.network import MARGIN, SIDE_PX, Mesh, look
+from photo_anonymizer.mesh.network import MARGIN, Mesh, crop_scale, look
 from photo_anonymizer.mesh.texture import Texture, in_colour, projection, unrolling
 from photo_anonymizer.mesh.topology import OVAL, Vertices, five_points, texture_points, triangles
 from photo_anonymizer.methods.generators.paint import generated, load_generator
@@ -151,7 +151,7 @@ def _seen(subject: Subject, drawn: Drawn) -> Mesh:
     covered[:] = np.clip(mixed, 0, 255, out=mixed)
     del mixed  # before the network takes its own
     # Shrunk here, whole numbers are never many floating-point ones at once, as they would be where it looks.
-    shrink = min(1.0, SIDE_PX / (MARGIN * max(face.box.width, face.box.height)))
+    shrink = min(1.0, crop_scale(face.box))
     if shrink < 1:
         part = cv2.resize(part, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
     there = face.box.shifted(-window.x0, -window.y0)
@@ -271,7 +271,8 @@ def _lit(albedo: Texture, points: Vertices, subject: Subject) -> Texture:
     """The albedo under the photo's light, with a little gloss, as bright at the cheeks as the original."""
     side = albedo.shape[0]
     normals = smooth_normals(points, LIGHT_PX)
-    shading = _of_one_hue(np.maximum(subject.light.shading(normals), np.float32(0.3 * subject.skin_ahead)), subject)
+    shading = np.maximum(subject.light.shading(normals), np.float32(0.3 * subject.skin_ahead))
+    shading = _of_one_hue(shading, subject.skin_ahead)
     towards = subject.light.direction - np.array([0, 0, 1])
     half = towards / max(float(np.linalg.norm(towards)), 1e-6)
     gloss = _GLOSS * float(subject.skin_ahead.mean()) * cv2.pow(np.clip(normals @ np.float32(half), 0, 1), 18)
@@ -283,10 +284,10 @@ def _lit(albedo: Texture, points: Vertices, subject: Subject) -> Texture:
     return np.asarray(cv2.multiply(lit, (*brighter.tolist(), 1.0), dst=lit))
 
 
-def _of_one_hue(shading: Texture, subject: Subject) -> Texture:
+def _of_one_hue(shading: Texture, skin_ahead: NDArray[np.float64]) -> Texture:
     """Shading whose hue stays near that of the skin ahead: where a face's sides are hair or background the light seems
     to be of their colour, and a nose that is turned there would be grey or green."""
-    ahead = subject.skin_ahead / subject.skin_ahead.mean()
+    ahead = skin_ahead / skin_ahead.mean()
     plain = in_colour(blend.brightness(shading))
     least, most = (cv2.multiply(plain, (*(limit * ahead).tolist(), 1.0)) for limit in _HUE_WITHIN)
     return np.asarray(cv2.min(cv2.max(shading, least), most))

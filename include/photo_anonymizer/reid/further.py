@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from photo_anonymizer.reid.groups import Key
-from photo_anonymizer.reid.measure import EMPTY_TOLERANCE, Further, is_blind, proves_nothing
+from photo_anonymizer.reid.measure import EMPTY_TOLERANCE, Further, is_blind, proves_nothing, to_empty
 from photo_anonymizer.reid.recognisers.protocol import Embeddings
 from photo_anonymizer.reid.stage import FacePairs
 from photo_anonymizer.reid.statistics import pairwise_distances, rate
@@ -120,7 +120,6 @@ def _dealt_anew(truth: NDArray[np.int64], answers: NDArray[np.int64]) -> float:
 
 def _limits(pairs: FacePairs, who: NDArray[np.int64], threshold: float, empty: Embeddings) -> NDArray[np.float64]:
     """How near a published face must lie to each original to be linked to it: float64 (n,)."""
-    to_empty = np.linalg.norm(pairs.original[:, np.newaxis].astype(np.float64) - empty[np.newaxis], axis=2).min(axis=1)
     cohort = np.full(len(who), np.inf)
     for start, away in pairwise_distances(pairs.original, pairs.published):
         rows = slice(start, start + len(away))
@@ -129,7 +128,7 @@ def _limits(pairs: FacePairs, who: NDArray[np.int64], threshold: float, empty: E
         allowed = (FAR * stranger.sum(axis=1)).astype(np.int64)
         ordered = np.partition(others, np.unique(allowed), axis=1)
         cohort[rows] = ordered[np.arange(len(away)), allowed]
-    return np.asarray(np.minimum(threshold, np.minimum(to_empty, cohort) - EMPTY_TOLERANCE))
+    return np.asarray(np.minimum(threshold, np.minimum(to_empty(pairs.original, empty), cohort) - EMPTY_TOLERANCE))
 
 
 @dataclass(frozen=True)
