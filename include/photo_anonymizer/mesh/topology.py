@@ -61,6 +61,15 @@ def texture_points() -> NDArray[np.float64]:
 
 
 @cache
+def texture_a_cm() -> NDArray[np.float64]:
+    """Width and height of a texture that a cm of the mean face takes, seen from ahead, (2,): the slopes of straight
+    lines through its points."""
+    share = np.array([np.polyfit(mean_shape()[:, axis], texture_points()[:, axis], 1)[0] for axis in range(2)])
+    share.setflags(write=False)
+    return share
+
+
+@cache
 def triangles() -> Triangles:
     """int32 (898, 3): the corners of the mesh's triangles. They leave no hole: eyes and mouth are closed by some."""
     corners = np.array(_model()["triangles"], np.int32).reshape(-1, 3)
