@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -80,11 +81,10 @@ def _beyond_ellipse(across: Plane, down: Plane, outline: HeadOutline) -> Plane:
     aside = np.where(across > 0, np.float32(1 / outline.right), np.float32(1 / outline.left))
     along = np.where(down > 0, np.float32(1 / outline.down), np.float32(1 / outline.up))
     x, y = across * aside, down * along
-    squared = x * x + y * y
-    aside *= x
-    along *= y
-    slope = np.sqrt(aside * aside + along * along)  # times the radius: length of the radius' gradient
-    return np.asarray((squared - np.sqrt(squared)) / np.maximum(slope, np.float32(1e-9)))
+    radius = cv2.magnitude(x, y)
+    # times the radius: length of the radius' gradient
+    slope = cv2.magnitude(cv2.multiply(aside, x, dst=x), cv2.multiply(along, y, dst=y))
+    return np.asarray((radius * radius - radius) / np.maximum(slope, np.float32(1e-9)))
 
 
 def _beyond_rectangle(across: Plane, down: Plane, outline: HeadOutline) -> Plane:

@@ -144,7 +144,7 @@ def mean_inside(
     if weights is None:
         return np.array(cv2.mean(texture[place], mask)[: texture.shape[2]])
     own = (weights[place] + np.float32(1e-6))[mask > 0]
-    return np.asarray(np.average(texture[place][mask > 0], axis=0, weights=own), np.float64)
+    return np.asarray(own @ texture[place][mask > 0] / own.sum(), np.float64)
 
 
 @lru_cache(maxsize=32)
