@@ -62,6 +62,23 @@ def test_there_are_468_points_with_a_depth_and_the_nose_is_nearest(astronaut) ->
     assert points[NOSE_TIP, 2] < np.percentile(points[:, 2], 10)
 
 
+@pytest.mark.parametrize("height", [16, 40, 190, 400])
+@pytest.mark.parametrize("roll_rad", [0.0, 0.5])
+def test_a_place_in_the_square_is_the_same_place_in_the_photo(height: int, roll_rad: float) -> None:
+    """Half a pixel, as OpenCV counts from the pixels' middles, is a fiftieth of the eyes' distance in a small face."""
+    spot = np.floor([300 + 0.1 * height, 300 - 0.3 * height]) + 0.5  # the middle of a pixel
+    down, across = np.mgrid[:600, :600] + 0.5
+    away = np.hypot(across - spot[0], down - spot[1])
+    picture = np.repeat((255 * np.exp(-((away / (0.04 * height + 1)) ** 2))).astype(np.uint8)[..., None], 3, axis=2)
+    matrix = crop_matrix(
+        Box(x0=300 - height / 2, y0=300 - height / 2, x1=300 + height / 2, y1=300 + height / 2), roll_rad
+    )
+    seen = cut(picture, matrix)[..., 0].astype(float)
+    rows, columns = np.mgrid[:192, :192] + 0.5
+    middle = np.array([[(seen * columns).sum() / seen.sum(), (seen * rows).sum() / seen.sum(), 0]], np.float32)
+    assert np.linalg.norm(in_photo(middle, matrix)[0, :2] - spot) < 0.05 + 0.001 * height
+
+
 @pytest.mark.parametrize("scale", [0.5, 6.0])
 def test_points_and_logit_follow_the_size_of_the_picture(astronaut, scale: float) -> None:
     side = round(512 * scale)

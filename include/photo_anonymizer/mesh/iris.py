@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from photo_anonymizer import tflite
 from photo_anonymizer.mesh.topology import LEFT_EYE, RIGHT_EYE
+from photo_anonymizer.model.geometry import for_opencv
 from photo_anonymizer.model.pixels import Pixels
 
 NETWORK = "iris_landmark"
@@ -58,7 +59,7 @@ def _one(rgb: Pixels, points: NDArray[np.floating], corners: tuple[int, int]) ->
     scale = SIDE_PX / (_MARGIN * width)
     turn = scale / width * np.array([[axis[0], axis[1]], [-axis[1], axis[0]]])
     matrix = np.column_stack([turn, SIDE_PX / 2 - turn @ ((left + right) / 2)])
-    crop = cv2.warpAffine(rgb, matrix, (SIDE_PX, SIDE_PX), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    crop = cv2.warpAffine(rgb, for_opencv(matrix), (SIDE_PX,) * 2, borderMode=cv2.BORDER_REPLICATE)
     crop = crop[:, ::-1] if mirrored else crop
     _, iris = tflite.run(NETWORK, np.ascontiguousarray(crop, dtype=np.float32)[np.newaxis] / np.float32(255))
     x, y = iris.reshape(5, 3)[0, :2].astype(np.float64)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from photo_anonymizer import tflite
 from photo_anonymizer.model.face import Landmarks
-from photo_anonymizer.model.geometry import Box
+from photo_anonymizer.model.geometry import Box, for_opencv
 from photo_anonymizer.model.pixels import Pixels
 
 NETWORK = "face_landmark"
@@ -101,9 +101,7 @@ def cut(rgb: Pixels, matrix: Matrix, side_px: int = SIDE_PX, border: int = cv2.B
         part = cv2.resize(part.astype(np.float32), small_wh.tolist(), interpolation=cv2.INTER_AREA)
         part = cv2.add(part, 0, dtype=cv2.CV_8U)  # rounded
     stretch = (high - low) / small_wh
-    # Pixel i of the small part is the mean of the photo's pixels from low + stretch * i on.
-    shift = matrix[:, :2] @ (low + (stretch - 1) / 2) + matrix[:, 2]
-    composed = np.column_stack([matrix[:, :2] * stretch, shift])
+    composed = for_opencv(np.column_stack([matrix[:, :2] * stretch, matrix[:, :2] @ low + matrix[:, 2]]))
     square: Pixels = cv2.warpAffine(
         np.ascontiguousarray(part), composed, (side_px, side_px), flags=cv2.INTER_LINEAR, borderMode=border
     )

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from photo_anonymizer.model.geometry import for_opencv
 from photo_anonymizer.model.pixels import Pixels
 
 Rgba = NDArray[np.uint8]
@@ -18,10 +19,8 @@ def laid_over(ground: Pixels, picture: Rgba, matrix: NDArray[np.float64]) -> Pix
     :param matrix: (2, 3), from places in the picture to places on the ground, both in px from the top left corner of
         the first pixel.
     """
-    # OpenCV counts from the first pixel's centre.
-    shift = matrix[:, 2] + matrix[:, :2] @ (0.5, 0.5) - 0.5
     size_wh = ground.shape[1], ground.shape[0]
-    drawn = cv2.warpAffine(picture, np.column_stack([matrix[:, :2], shift]), size_wh, flags=cv2.INTER_LINEAR)
+    drawn = cv2.warpAffine(picture, for_opencv(matrix), size_wh, flags=cv2.INTER_LINEAR)
     share = cv2.cvtColor(cv2.bitwise_not(cv2.extractChannel(drawn, 3)), cv2.COLOR_GRAY2RGB)
     kept = cv2.multiply(ground, share, scale=1 / 255)
     return np.asarray(cv2.add(cv2.cvtColor(drawn, cv2.COLOR_RGBA2RGB), kept))

@@ -27,7 +27,14 @@ from photo_anonymizer.methods.surrogate import blend
 from photo_anonymizer.methods.surrogate.features import draw_dark_glasses, draw_eyes, draw_glasses, draw_mouth, tones_of
 from photo_anonymizer.methods.surrogate.front import hidden_share, in_front
 from photo_anonymizer.methods.surrogate.looks import CHEEKS, mean_inside
-from photo_anonymizer.methods.surrogate.shape import eyes_open, moved, of_nobody, with_lids, with_usual_outlines
+from photo_anonymizer.methods.surrogate.shape import (
+    brought_nearer,
+    eyes_open,
+    moved,
+    of_nobody,
+    with_lids,
+    with_usual_outlines,
+)
 from photo_anonymizer.methods.surrogate.source import Surrogate, surrogate_for
 from photo_anonymizer.model.face import Face, estimated_landmarks
 from photo_anonymizer.model.geometry import Box, PixelBox
@@ -91,8 +98,9 @@ class Synthetic:
 def replaced(subject: Subject, made: Surrogate, rng: np.random.Generator) -> Painted:
     """The new face in the old one's place, pose and light, and in the colours, sharpness and grain around it.
 
-    Drawn eyes are looked at and drawn once more, as open as the face mesh saw the old ones: without that second time
-    a squint is lost (correlation of the openings 0.73 instead of 0.85, 92 press faces).
+    Drawn eyes are looked at and drawn once more: as open as the face mesh saw the old ones, and with all features where
+    it should see them. Without that second time a squint is lost (correlation of the openings 0.73 instead of 0.85, 92
+    press faces), and another network sees them 6.5 % instead of 5.8 % of the eyes' distance from the old ones' places.
 
     :raises CannotPaintError: the mesh does not lie on the face.
     """
@@ -102,6 +110,8 @@ def replaced(subject: Subject, made: Surrogate, rng: np.random.Generator) -> Pai
         seen = _seen(subject, drawn)
         if seen.logit > 0:
             shape = with_lids(subject.shape, eyes_open(subject.mesh.points), eyes_open(seen.points))
+            there = subject.pose.unplaced(seen.points.astype(np.float64))
+            shape = brought_nearer(shape, _new_shape(made, shape), there)
             del drawn  # it is not needed beside the second one
             drawn = _drawn(subject, made, shape, front)
     return _laid(subject, drawn, made.about, rng)
@@ -135,7 +145,7 @@ def _laid(subject: Subject, drawn: Drawn, about: dict[str, Any], rng: np.random.
 
 
 def _seen(subject: Subject, drawn: Drawn) -> Mesh:
-    """What the face mesh sees of a drawn face in its photo, in the pixels of a part of the photo, shrunk."""
+    """What the face mesh sees of a drawn face in its photo."""
     face, own = subject.face, drawn.box
     x, y = face.box.centre
     half = _NETWORK_SEES * max(face.box.width, face.box.height)
@@ -156,7 +166,8 @@ def _seen(subject: Subject, drawn: Drawn) -> Mesh:
         part = cv2.resize(part, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
     there = face.box.shifted(-window.x0, -window.y0)
     shrunk = Box(x0=shrink * there.x0, y0=shrink * there.y0, x1=shrink * there.x1, y1=shrink * there.y1)
-    return look(part, shrunk, face.landmarks)  # of the landmarks only the turn counts
+    seen = look(part, shrunk, face.landmarks)  # of the landmarks only the turn counts
+    return Mesh(seen.points / np.float32(shrink) + np.array([window.x0, window.y0, 0], np.float32), seen.logit)
 
 
 def check(subject: Subject) -> None:
@@ -216,7 +227,7 @@ def _drawn(subject: Subject, made: Surrogate, shape: Vertices, front: NDArray[np
     :param front: what stays in front of it, see :func:`_in_front`.
     :raises CannotPaintError: the mesh does not lie on the face.
     """
-    new_shape = moved(shape if made.has_eyes else with_usual_outlines(shape), made.moves)
+    new_shape = _new_shape(made, shape)
     points = subject.pose.placed(new_shape)
     box = _around(points, subject.region.box)
     _check_place(subject, points)
@@ -243,6 +254,11 @@ def _drawn(subject: Subject, made: Surrogate, shape: Vertices, front: NDArray[np
     how = cv2.INTER_AREA if scale > _ALIASES_FROM else cv2.INTER_LINEAR
     wh = box.width, box.height
     return Drawn(cv2.resize(canvas, wh, interpolation=how), cv2.resize(cover, wh, interpolation=how), box)
+
+
+def _new_shape(made: Surrogate, shape: Vertices) -> Vertices:
+    """The new face's shape for that of the old one, both (468, 3) in the mean face's frame."""
+    return moved(shape if made.has_eyes else with_usual_outlines(shape), made.moves)
 
 
 def _on_moved(front: NDArray[np.float32], moves: Vertices) -> NDArray[np.float32]:

@@ -1,9 +1,11 @@
-"""Boxes in a photo's own upright pixel frame."""
+"""Boxes in a photo's own upright pixel frame, and maps between pictures."""
 
 from __future__ import annotations
 
 import math
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, model_validator
 
 
@@ -105,3 +107,12 @@ def intersection_over_union(a: Box, b: Box) -> float:
         return 0.0
     overlap = width * height
     return overlap / (a.width * a.height + b.width * b.height - overlap)
+
+
+def for_opencv(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+    """A map of places, (2, 3), as OpenCV wants it, which maps pixels' numbers: their middles lie half a pixel further.
+
+    In a face of 40 px half a pixel is 3 % of the eyes' distance.
+    """
+    linear = matrix[:, :2]
+    return np.column_stack([linear, linear @ np.full(2, 0.5) + matrix[:, 2] - 0.5])

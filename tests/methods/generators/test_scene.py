@@ -25,7 +25,7 @@ def scene(someone: Subject, side_px: int = 128, margin: float = 1.6):
 def of_the_face(someone: Subject) -> np.ndarray:
     """Which pixels of the photo show the face: bool (H, W)."""
     mask = np.zeros(someone.rgb.shape[:2], np.uint8)
-    cv2.fillConvexPoly(mask, cv2.convexHull(np.round(someone.mesh.points[:, :2]).astype(np.int32)), 1)
+    cv2.fillConvexPoly(mask, cv2.convexHull(np.round(someone.mesh.points[:, :2] - 0.5).astype(np.int32)), 1)
     return mask > 0
 
 

@@ -22,6 +22,7 @@ from photo_anonymizer.methods.surrogate.shape import (
     FEATURES,
     LIMITS,
     Moves,
+    brought_nearer,
     drawn_moves,
     eyes_open,
     moved,
@@ -175,6 +176,25 @@ def test_lids_take_nothing_else_along() -> None:
     drawn = with_lids(mean_shape(), 0.1, 0.3)
     assert np.abs(drawn - mean_shape())[list(OVAL)].max() == 0
     assert middle(drawn, "mouth") == pytest.approx(middle(mean_shape(), "mouth"), abs=0.01)
+
+
+def test_a_feature_that_is_seen_too_high_is_drawn_lower_and_the_others_hardly() -> None:
+    seen = mean_shape().copy()
+    seen[list(FEATURES["left_eye"]), 1] -= 0.2
+    drawn = brought_nearer(mean_shape(), mean_shape(), seen)
+    moved_by = {feature: (middle(drawn, feature) - middle(mean_shape(), feature))[1] for feature in FEATURES}
+    assert moved_by["left_eye"] == pytest.approx(0.14, abs=0.02)
+    assert max(abs(by) for feature, by in moved_by.items() if feature != "left_eye") < 0.03
+    assert np.abs(drawn - mean_shape())[list(OVAL)].max() == 0
+
+
+def test_features_that_are_seen_where_they_are_wanted_stay() -> None:
+    assert np.array_equal(brought_nearer(mean_shape(), mean_shape(), mean_shape()), mean_shape())
+
+
+def test_a_mesh_that_lies_elsewhere_moves_features_by_little() -> None:
+    drawn = brought_nearer(mean_shape(), mean_shape(), mean_shape() + 5.0)
+    assert np.abs(drawn - mean_shape()).max() <= 0.4 + 1e-9
 
 
 def with_a_crooked_nose() -> np.ndarray:

@@ -13,7 +13,7 @@ from photo_anonymizer.mesh.topology import Vertices, mean_shape
 from photo_anonymizer.methods.generators.protocol import Canvas, Scene
 from photo_anonymizer.methods.protocol import CannotPaintError
 from photo_anonymizer.methods.subject import Subject
-from photo_anonymizer.model.geometry import PixelBox
+from photo_anonymizer.model.geometry import PixelBox, for_opencv
 
 Matrix = NDArray[np.float64]
 _BEYOND = 1 / 48
@@ -54,16 +54,13 @@ def in_photo(canvas: Canvas, scene: Scene, box: PixelBox) -> Canvas:
     back = np.linalg.inv(scene.matrix[:, :2])
     linear, shift = back, -back @ scene.matrix[:, 2] - (box.x0, box.y0)
     factor = scene.side_px / canvas.shape[0]
-    shift = linear @ np.full(2, (factor - 1) / 2) + shift
     linear = linear * factor
     finer = 1 / math.hypot(linear[0, 0], linear[1, 0])
     if finer > 1:  # or pixels would be skipped
         small = max(1, round(canvas.shape[0] / finer))
-        shrink = canvas.shape[0] / small
+        linear = linear * (canvas.shape[0] / small)
         canvas = cv2.resize(canvas, (small, small), interpolation=cv2.INTER_AREA)
-        shift = linear @ np.full(2, (shrink - 1) / 2) + shift
-        linear = linear * shrink
-    forward = np.column_stack([linear, shift])
+    forward = for_opencv(np.column_stack([linear, shift]))
     flags = cv2.INTER_LINEAR if finer > 1 else cv2.INTER_CUBIC
     shown = cv2.warpAffine(canvas, forward, (box.width, box.height), flags=flags, borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(np.clip(shown, 0, 255), np.float32)
@@ -89,7 +86,7 @@ def _square(outline: NDArray[np.float64], roll_rad: float, side_px: int, margin:
 
 def _hull(points: NDArray[np.float64], side_px: int) -> NDArray[np.bool_]:
     mask = np.zeros((side_px, side_px), np.uint8)
-    cv2.fillConvexPoly(mask, np.round(cv2.convexHull(points.astype(np.float32))).astype(np.int32), 1)
+    cv2.fillConvexPoly(mask, np.round(cv2.convexHull(points.astype(np.float32)) - 0.5).astype(np.int32), 1)
     reach = max(2, round(side_px * _BEYOND))
     return np.asarray(cv2.dilate(mask, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1,) * 2)) > 0)
 

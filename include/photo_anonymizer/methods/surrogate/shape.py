@@ -48,6 +48,11 @@ _READ_SLOPE = 0.75
 """How much of a change of drawn lids the face mesh sees in what is drawn."""
 _LIDS_WITHIN = (0.4, 1.6)
 """Factors within which drawn lids are closed or opened: below they look shut."""
+_BROUGHT = 0.7
+"""How much of the way to where it is wanted a feature that is seen elsewhere is brought: of all of it some is noise."""
+_BROUGHT_CM = 0.4
+"""How far at most: of 132 faces' features half are seen off by less than 0.17 cm, nineteen of twenty by less than 0.5,
+and where it is more the second mesh is wrong."""
 _LIDS_APART_CM = 0.78
 """Adults' lids are about so far apart; further, and the white shows above the iris, as if in terror."""
 _USUAL_WITHIN = 0.1
@@ -207,6 +212,20 @@ def with_lids(shape: Vertices, wanted: float, read: float) -> Vertices:
     result = shape.copy()
     for eye in EYES:
         result[:, :2] += _shares()[eye][:, np.newaxis] * _scaled(shape, eye, 0, higher, (0, 0))
+    return result
+
+
+def brought_nearer(shape: Vertices, wanted: Vertices, seen: Vertices) -> Vertices:
+    """A shape whose features will be seen nearer to where they are wanted, where drawn as it is they were seen
+    elsewhere: brows, lids and shadows take part in where an eye seems to be. All are (468, 3) in the mean face's frame.
+
+    :param wanted: where the drawn features should be, as they were drawn.
+    :param seen: where a face mesh saw them.
+    """
+    result = shape.copy()
+    for feature, points in FEATURES.items():
+        off = (wanted - seen)[list(points), :2].mean(axis=0)
+        result[:, :2] += _shares()[feature][:, np.newaxis] * np.clip(_BROUGHT * off, -_BROUGHT_CM, _BROUGHT_CM)
     return result
 
 
