@@ -44,9 +44,9 @@ def drawn_face(height_px: int = 220) -> Subject:
     return subject(height_px, photo=photo)
 
 
-def moved_by(someone: Subject, strength: float) -> float:
+def moved_by(someone: Subject, strength: float, seed: int) -> float:
     """How far the left eye's darkest place goes, in px."""
-    before, after = someone.rgb, shown(someone, paint(someone, strength))
+    before, after = someone.rgb, shown(someone, paint(someone, strength, seed))
     x, y = someone.mesh.points[list(LEFT_EYE), :2].mean(axis=0).astype(int)
     window = slice(y - 25, y + 26), slice(x - 25, x + 26)
 
@@ -58,9 +58,12 @@ def moved_by(someone: Subject, strength: float) -> float:
 
 
 def test_features_move_and_the_further_the_stronger() -> None:
+    """An eye by 0.11 to 0.22 cm aside, and by less up or down, at 12 px a cm."""
     someone = drawn_face()
-    assert moved_by(someone, 0.0) <= 1.5
-    assert moved_by(someone, 1.0) > 2
+    nothing, usual, strong = (np.mean([moved_by(someone, by, seed) for seed in range(6)]) for by in (0.0, 1.0, 2.0))
+    assert nothing <= 1
+    assert usual > 1.3
+    assert strong > usual + 1
 
 
 def test_the_person_s_own_eyes_stay_to_be_seen_on_a_large_face() -> None:
