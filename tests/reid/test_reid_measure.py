@@ -254,3 +254,14 @@ def test_one_original_without_numbers_does_not_blind_a_recogniser() -> None:
     faces[1] = np.nan
     assert linked(pairs(faces, people(3)), THRESHOLD, EMPTY) == [("photo1", "f0000")]
     assert measure(pairs(faces, people(3)), "test", THRESHOLD, EMPTY).degenerate
+
+
+def test_a_face_of_whom_it_is_not_known_may_show_somebody_else_and_nobody_is_taken_for_it() -> None:
+    originals = people(20)
+    published = people(20)
+    published[[18, 19]] = originals[[3, 18]]  # the last two are nobody's; one shows a known person, one an unknown
+    shown = pairs(originals, published)
+    known = {key: place for place, key in enumerate(shown.keys) if place < 18}
+    found = measure(shown, "test", THRESHOLD, EMPTY, known).resemblance
+    assert found is not None
+    assert (found.published.hits, found.published.n) == (1, 20)
