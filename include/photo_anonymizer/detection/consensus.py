@@ -90,7 +90,7 @@ def _rank(sighting: Sighting) -> tuple[Any, ...]:
     """Surest first, with landmarks first, and the same order whatever order the members came in."""
     marks = sighting.landmarks
     points = marks.points if marks else ()
-    return -sighting.probability, -sighting.score, sighting.detector, *_corners(sighting.box), marks is None, points
+    return -sighting.probability, -sighting.score, sighting.detector, *corners_of(sighting.box), marks is None, points
 
 
 def _groups(sightings: Sequence[Sighting]) -> list[list[Sighting]]:
@@ -101,18 +101,18 @@ def _groups(sightings: Sequence[Sighting]) -> list[list[Sighting]]:
     groups: list[list[Sighting]] = []
     surest = np.empty((len(sightings), 4))
     for sighting in sightings:
-        overlaps = _overlaps(np.asarray(_corners(sighting.box)), surest[: len(groups)])
-        near = [int(place) for place in np.flatnonzero(overlaps >= SAME_FACE_IOU)]
+        shares = overlaps(np.asarray(corners_of(sighting.box)), surest[: len(groups)])
+        near = [int(place) for place in np.flatnonzero(shares >= SAME_FACE_IOU)]
         free = [place for place in near if all(other.detector != sighting.detector for other in groups[place])]
         if free:
-            groups[max(free, key=lambda place: overlaps[place])].append(sighting)
+            groups[max(free, key=lambda place: shares[place])].append(sighting)
         else:
-            surest[len(groups)] = _corners(sighting.box)
+            surest[len(groups)] = corners_of(sighting.box)
             groups.append([sighting])
     return groups
 
 
-def _overlaps(corners: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.float64]:
+def overlaps(corners: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.float64]:
     """IoU (0 to 1) of one box with n others: (n,). In one go, because thousands of faces meet thousands."""
     size = np.minimum(corners[2:], others[:, 2:]) - np.maximum(corners[:2], others[:, :2])
     shared = np.clip(size, 0, None).prod(axis=1)
@@ -123,7 +123,7 @@ def _overlaps(corners: NDArray[np.float64], others: NDArray[np.float64]) -> NDAr
 
 def _merged(group: Sequence[Sighting], ran: int, known: Calibration) -> MergedFace:
     probabilities = [sighting.probability for sighting in group]
-    corners = np.average([_corners(sighting.box) for sighting in group], axis=0, weights=probabilities)
+    corners = np.average([corners_of(sighting.box) for sighting in group], axis=0, weights=probabilities)
     x0, y0, x1, y1 = (float(value) for value in corners)
     return MergedFace(
         box=Box(x0=x0, y0=y0, x1=x1, y1=y1),
@@ -133,5 +133,5 @@ def _merged(group: Sequence[Sighting], ran: int, known: Calibration) -> MergedFa
     )
 
 
-def _corners(box: Box) -> tuple[float, float, float, float]:
+def corners_of(box: Box) -> tuple[float, float, float, float]:
     return box.x0, box.y0, box.x1, box.y1

@@ -13,9 +13,10 @@ from photo_anonymizer.detection.consensus import SAME_FACE_IOU, MergedFace, merg
 from photo_anonymizer.detection.doubt import band_of, doubts_about
 from photo_anonymizer.detection.effort import effort_of
 from photo_anonymizer.detection.members._scaled import best
+from photo_anonymizer.detection.mixed import without_mixed
 from photo_anonymizer.detection.protocol import Detection, Detector
 from photo_anonymizer.detection.turned import QUARTERS, turned, turned_back
-from photo_anonymizer.mesh.network import mesh_logit
+from photo_anonymizer.mesh.network import look, mesh_logit
 from photo_anonymizer.model.face import Face, Landmarks, estimated_landmarks
 from photo_anonymizer.model.geometry import Box, intersection_over_union
 from photo_anonymizer.model.pixels import Pixels
@@ -60,6 +61,7 @@ def find_faces(
         for face in judged
         if face.score >= config.doubt_score and face.box.cover(size_wh) and not _refuted(face, config)
     ]
+    chosen = without_mixed(chosen, partial(look, rgb), config.accept_score)
     chosen.sort(key=lambda face: -face.score)
     ran = tuple(detector.name for detector in detectors)
     return tuple(_face(number, face, ran, config) for number, face in enumerate(chosen))
