@@ -187,13 +187,24 @@ def test_a_face_that_the_network_does_not_know_is_left_to_another_method() -> No
         paint(subject(200, logit=-3))
 
 
-def test_no_face_is_drawn_where_it_is_in_doubt_that_there_is_one() -> None:
-    """On a wall or a coat a drawn face would be a ghost."""
-    someone = subject(200)
-    doubtful = Subject(someone.rgb, someone.face.model_copy(update={"band": "doubt"}), someone.region)
-    doubtful.__dict__["mesh"] = someone.mesh
+def doubtful(someone: Subject) -> Subject:
+    other = Subject(someone.rgb, someone.face.model_copy(update={"band": "doubt"}), someone.region)
+    other.__dict__["mesh"] = someone.mesh
+    return other
+
+
+@pytest.mark.parametrize(("height_px", "logit"), [(200, 20.0), (36, 0.0), (20, 0.0)])
+def test_no_face_is_drawn_where_it_is_in_doubt_that_there_is_one(height_px: int, logit: float) -> None:
+    """On a wall, a coat or a necklace a drawn face would be a ghost."""
     with pytest.raises(CannotPaintError, match="face_in_doubt"):
-        paint(doubtful)
+        paint(doubtful(subject(height_px, logit=logit)))
+
+
+@pytest.mark.parametrize(("height_px", "logit"), [(36, 10.0), (14, 0.0)])
+def test_a_small_face_in_doubt_is_drawn_where_the_mesh_sees_it_or_nobody_would_notice(
+    height_px: int, logit: float
+) -> None:
+    assert paint(doubtful(subject(height_px, logit=logit))).alpha.any()
 
 
 def test_a_profile_is_left_to_another_method() -> None:
