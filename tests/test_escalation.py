@@ -109,6 +109,18 @@ def test_a_face_that_nothing_was_done_to_is_given_a_patch(run: RunFolder) -> Non
     assert [edit["face_id"] for edit in edits if edit["layer"] == FACE_LAYER] == ["f0000"]
 
 
+def test_where_two_faces_overlap_the_surer_one_stays_on_top_of_the_one_that_climbed(run: RunFolder) -> None:
+    loop = escalation._Loop(run)
+    record = next(record for record in loop.records.values() if record.faces)
+    sure = record.faces[0]
+    less_sure = sure.model_copy(update={"face_id": "f0001", "box": sure.box.shifted(20, 10), "score": 0.5})
+    both = record.with_(faces=(sure, less_sure))
+    original = (run.path / loop.originals[record.photo_id]).read_bytes()
+    with run.publish(escalation.STAGE) as output:
+        edits = loop._repatch(both, original, {"f0001": loop.steps[1]}, output)
+    assert [edit.face_id for edit in edits if edit.layer == FACE_LAYER] == ["f0001", "f0000"]
+
+
 def test_what_the_ladder_cannot_fix_is_held(run: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     photo_id = leave_clear(run)
     monkeypatch.setattr(escalation, "patch_of", lambda *_: None)

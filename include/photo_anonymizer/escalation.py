@@ -173,18 +173,21 @@ class _Loop:
     def _repatch(
         self, record: PhotoRecord, original: bytes, steps: dict[str, Step], output: StageOutput
     ) -> list[Patch]:
-        """The photo's edits with those of the given faces made anew; a face without an edit is given one."""
+        """The photo's edits with those of the given faces made anew, in the order in which they were: where two faces
+        overlap the surer one stays on top. A face without an edit is given one."""
         rgb = decode(original)
         edits = [edit for path in record.patches for edit in load_patches(self._path(path, output))]
-        kept = [edit for edit in edits if not (edit.layer == FACE_LAYER and edit.face_id in steps)]
+        anew = {}
         for face in record.anonymized_faces:
             if face.face_id in steps:
                 step = steps[face.face_id]
                 rng = noise_source(self.key, sha256_of(original), face.face_id, step)
                 offer = donors.offered(self.run, record.photo_id, face.face_id)
-                made = patch_of(rgb, face, step, self.config.region.feather, rng, offer)
-                kept.extend([made] if made else [])
-        return kept
+                anew[face.face_id] = patch_of(rgb, face, step, self.config.region.feather, rng, offer)
+        kept = [edit for edit in edits if not (edit.layer == FACE_LAYER and edit.face_id in anew)]
+        surest_last = {face.face_id: place for place, face in enumerate(reversed(record.anonymized_faces))}
+        together = [*kept, *(patch for patch in anew.values() if patch)]
+        return sorted(together, key=lambda edit: surest_last.get(edit.face_id, -1))
 
     def _path(self, relative: str, output: StageOutput) -> Path:
         """Where a patch file lies now: this stage's own files are still under their temporary name."""
