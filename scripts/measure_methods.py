@@ -32,7 +32,7 @@ HEIGHTS_PX = ((32, 100), (100, 1_000_000))
 INDEPENDENT = ("retinaface", "mediapipe_full_range")
 HEAD = (
     "| method | n | left to others | found again: retinaface | mediapipe | yaw, pitch, roll off (°) "
-    "| landmarks off (IOD) | mouth, eyes corr. | ΔE2000 | light off (°) | seam "
+    "| landmarks off (IOD): mesh, retinaface | mouth, eyes corr. | ΔE2000 | light off (°) | seam "
     "| same photo ≤ threshold | linked | others | ms |"
 )
 
@@ -170,7 +170,7 @@ def row(method: str, figures: Sequence[Quality], left: int, same: float, links: 
         str(left),
         *(f"{found_again(figures, name):.2f}" for name in INDEPENDENT),
         ", ".join(f"{median(figures, name):.1f}" for name in ("yaw_off", "pitch_off", "roll_off")),
-        f"{median(figures, 'landmarks_off'):.3f}",
+        f"{median(figures, 'landmarks_off'):.3f}, {median(figures, 'detector_landmarks_off'):.3f}",
         f"{correlated('mouth'):.2f}, {correlated('eyes'):.2f}",
         f"{median(figures, 'delta_e'):.1f}",
         f"{median(figures, 'light_off'):.0f}",

@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 from meshes import turned_mesh
+from photo_anonymizer.detection.protocol import Detection
 from photo_anonymizer.mesh.network import Mesh
-from photo_anonymizer.mesh.topology import INNER_LIP_PAIRS
+from photo_anonymizer.mesh.topology import INNER_LIP_PAIRS, five_points
 from photo_anonymizer.methods.ladder import ladder
 from photo_anonymizer.methods.region import region_of
 from photo_anonymizer.methods.stage import patch_of
@@ -27,6 +28,7 @@ from measure_methods import GROUPS, HEAD, found_again, group_row, height_row, lo
 from method_figures.quality import (
     Quality,
     cheeks_apart,
+    detector_landmarks_off,
     landmarks_off,
     opening,
     quality,
@@ -52,17 +54,20 @@ def test_a_turn_is_measured_in_degrees_and_across_the_circle() -> None:
 
 
 def test_landmarks_are_measured_in_inter_ocular_distances() -> None:
-    shifted = mesh()
-    eyes = np.ptp(shifted.points[[33, 263], 0])
-    moved = Mesh(shifted.points + np.float32([eyes * 0.1, 0, 0]), 20.0)
-    assert landmarks_off(shifted, moved) == pytest.approx(0.1 * eyes / np.linalg.norm(_eye_middles(shifted)), rel=0.01)
-    assert landmarks_off(shifted, shifted) == 0
+    points = five_points(mesh().points)
+    eyes = float(np.linalg.norm(points[1] - points[0]))
+    assert landmarks_off(points, points + np.array([0.1 * eyes, 0])) == pytest.approx(0.1)
+    assert landmarks_off(points, points) == 0
 
 
-def _eye_middles(one: Mesh) -> np.ndarray:
-    from photo_anonymizer.mesh.topology import LEFT_EYE, RIGHT_EYE
-
-    return one.points[list(RIGHT_EYE), :2].mean(axis=0) - one.points[list(LEFT_EYE), :2].mean(axis=0)
+def test_a_detector_s_landmarks_are_those_of_the_nearest_box_that_it_found() -> None:
+    face = subject(200).face
+    eyes = math.dist(*face.landmarks.points[:2])
+    marks = face.landmarks.model_copy(update={"nose": (face.landmarks.nose[0], face.landmarks.nose[1] + eyes)})
+    near, far = Detection(face.box, marks, 0.9), Detection(face.box.shifted(20, 20), face.landmarks, 0.9)
+    assert detector_landmarks_off(face, [far, near]) == pytest.approx(1 / 5)
+    assert math.isnan(detector_landmarks_off(face, [Detection(face.box.shifted(500, 0), marks, 0.9)]))
+    assert math.isnan(detector_landmarks_off(face, []))
 
 
 def test_an_opened_mouth_is_more_open_at_every_size_and_turn() -> None:
@@ -100,8 +105,6 @@ class Finds:
         self.boxes = boxes
 
     def detect(self, _rgb):
-        from photo_anonymizer.detection.protocol import Detection
-
         return [Detection(box, None, 0.9) for box in self.boxes]
 
 

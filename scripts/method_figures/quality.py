@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 import cv2
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from skimage.color import deltaE_ciede2000, rgb2lab
 
 from method_figures.subjects import Changed
-from photo_anonymizer.detection.protocol import Detector
+from photo_anonymizer.detection.protocol import Detection, Detector
 from photo_anonymizer.mesh.light import angle_rad
 from photo_anonymizer.mesh.network import Mesh, look
 from photo_anonymizer.mesh.pose import pose_of
@@ -23,10 +24,12 @@ from photo_anonymizer.mesh.topology import (
 from photo_anonymizer.methods.subject import Subject
 from photo_anonymizer.methods.surrogate.looks import typology_angle_deg
 from photo_anonymizer.methods.surrogate.shape import eyes_open
+from photo_anonymizer.model.face import Face, estimated_landmarks
 from photo_anonymizer.model.geometry import intersection_over_union
 from photo_anonymizer.model.pixels import Alpha, Pixels
 
 SAME_PLACE_IOU = 0.4
+LANDMARKS_BY = "retinaface"
 CHEEKS = ((50, 36, 205, 187, 123), (280, 266, 425, 411, 352))
 
 
@@ -38,6 +41,9 @@ class Quality:
     pitch_off: float
     roll_off: float
     landmarks_off: float
+    """By the face mesh, which synthetic faces are drawn with."""
+    detector_landmarks_off: float
+    """By RetinaFace, which has no part in the drawing."""
     mouth_before: float
     mouth_after: float
     eyes_before: float
@@ -63,7 +69,8 @@ def quality(made: Changed, detectors: dict[str, Detector]) -> Quality:
     openings = [opening(mesh) for mesh in meshes] if known else [(math.nan,) * 2] * 2
     return Quality(
         *turns,
-        landmarks_off=landmarks_off(*meshes) if known else math.nan,
+        landmarks_off=landmarks_off(*(five_points(mesh.points) for mesh in meshes)) if known else math.nan,
+        detector_landmarks_off=detector_landmarks_off(original.face, seen.get(LANDMARKS_BY, [])),
         mouth_before=openings[0][0],
         mouth_after=openings[1][0],
         eyes_before=openings[0][1],
@@ -88,11 +95,23 @@ def turned(before: Mesh, after: Mesh) -> tuple[float, float, float]:
     return yaw, pitch, roll
 
 
-def landmarks_off(before: Mesh, after: Mesh) -> float:
-    """Mean distance of the five points in inter-ocular distances of the original."""
-    one, two = five_points(before.points), five_points(after.points)
-    between = max(float(np.linalg.norm(one[1] - one[0])), 1e-6)
-    return float(np.linalg.norm(one - two, axis=1).mean() / between)
+def landmarks_off(before: NDArray[np.float64], after: NDArray[np.float64]) -> float:
+    """Mean distance of the five points, (5, 2), in inter-ocular distances of the original."""
+    between = max(float(np.linalg.norm(before[1] - before[0])), 1e-6)
+    return float(np.linalg.norm(before - after, axis=1).mean() / between)
+
+
+def detector_landmarks_off(face: Face, seen: Sequence[Detection]) -> float:
+    """The same for a detector's landmarks, if it found both faces and gave some."""
+    if face.landmarks == estimated_landmarks(face.box):
+        return math.nan
+    own = np.array(face.landmarks.points)
+    nearest, overlap = math.nan, SAME_PLACE_IOU
+    for item in seen:
+        shared = intersection_over_union(item.box, face.box)
+        if item.landmarks and shared >= overlap:
+            nearest, overlap = landmarks_off(own, np.array(item.landmarks.points)), shared
+    return nearest
 
 
 def opening(mesh: Mesh) -> tuple[float, float]:
