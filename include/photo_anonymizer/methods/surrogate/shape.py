@@ -59,7 +59,8 @@ _USUAL_WITHIN = 0.1
 """Share of a limit within which a feature counts as being where it is on average."""
 _EYES_DOWN = 0.4
 """Part of their limit by which a person's own eyes move up or down at most: further, and they are read as more or less
-open than they are (correlation on 216 small faces 0.785 with 0.6, 0.80 with 0.4)."""
+open than they are (correlation on 216 small faces 0.785 with 0.6, 0.80 with 0.4). With 0.2 it is 0.82, but an attacker
+who learned from such faces names 64 % of the people instead of 59 %."""
 _CHANCE = 0.85
 """Part of the chance moves that a face gets whose proportions are the mean's beforehand."""
 
