@@ -75,15 +75,6 @@ def test_a_large_face_is_seen_like_the_small_one_that_it_is_enlarged_from() -> N
     assert np.percentile(off_px, 99) < 2
 
 
-def test_only_some_of_the_triangles_are_shown_on_demand() -> None:
-    points, box = turned_mesh(0, 0, 0, 4.2, (45, 45)), PixelBox(x0=0, y0=0, x1=90, y1=90)
-    left = (points[triangles(), 0] < 45).all(axis=1)
-    half, whole = projection(points, box, among=left), projection(points, box)
-    assert half.covered[:, 47:].max() == 0
-    assert np.array_equal(half.covered[:, :32], whole.covered[:, :32])
-    assert whole.covered[:, 47:].any()
-
-
 def test_a_pixel_shows_a_place_of_a_triangle_that_it_touches() -> None:
     """Triangles that are seen from their side are narrower than a pixel, and show nothing that lies beyond them."""
     points = turned_mesh(0.7, -0.3, 0, 4.4, (48, 48))

@@ -14,14 +14,15 @@ from photo_anonymizer.detection.stage import faces_of
 from photo_anonymizer.mesh.light import Light
 from photo_anonymizer.mesh.network import Mesh, look
 from photo_anonymizer.mesh.pose import pose_of
+from photo_anonymizer.mesh.texture import projection
 from photo_anonymizer.mesh.topology import LEFT_EYE, LEFT_EYE_LIDS, RIGHT_EYE, RIGHT_EYE_LIDS
 from photo_anonymizer.methods import synthetic
 from photo_anonymizer.methods.ladder import ladder
 from photo_anonymizer.methods.protocol import CannotPaintError, Painted
 from photo_anonymizer.methods.stage import patch_of
 from photo_anonymizer.methods.subject import Subject
-from photo_anonymizer.methods.surrogate.shape import eyes_open
-from photo_anonymizer.methods.synthetic import Synthetic
+from photo_anonymizer.methods.surrogate.shape import drawn_moves, eyes_open, moved
+from photo_anonymizer.methods.synthetic import Synthetic, _on_moved
 from photo_anonymizer.model.geometry import intersection_over_union
 from photo_anonymizer.model.patch import FACE_LAYER, Patch, compose
 from photo_anonymizer.model.pixels import Pixels
@@ -331,3 +332,16 @@ def hue(rgb: Pixels, at: np.ndarray) -> float:
     x, y = at.astype(int)
     red, green, _ = rgb[y - 6 : y + 7, x - 6 : x + 7].reshape(-1, 3).mean(axis=0)
     return float(red / green)
+
+
+def test_what_lies_in_front_stays_where_it_was_however_features_move() -> None:
+    someone = subject(160, yaw=0.3)
+    new_shape = moved(someone.shape, drawn_moves(np.random.default_rng(1), 2.0))
+    before = projection(someone.mesh.points, someone.region.box)
+    after = projection(someone.pose.placed(new_shape), someone.region.box)
+    front = np.zeros((128, 128), np.float32)
+    cv2.circle(front, (50, 40), 14, 1.0, -1)  # on brow and eye, where much moves
+    there = before.shown(front) * before.covered
+    off = np.abs(after.shown(_on_moved(front, new_shape - someone.shape)) * after.covered - there).sum()
+    left_alone = np.abs(after.shown(front) * after.covered - there).sum()
+    assert off < 0.4 * left_alone

@@ -135,11 +135,10 @@ class Projection:
         return np.asarray(cv2.remap(texture, at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))
 
 
-def projection(points: NDArray[np.floating], box: PixelBox, among: NDArray[np.bool_] | None = None) -> Projection:
+def projection(points: NDArray[np.floating], box: PixelBox) -> Projection:
     """How a mesh is seen in a box of the photo: of what lies behind each other, the nearest.
 
     :param points: (468, 3): x, y in the photo's pixels, z smaller where nearer.
-    :param among: (triangles,), which of them to show; ``None``: all.
     """
     side = max(box.width, box.height)
     scale = min(1.0, min(max(_DRAWN_SHARE * side, _DRAWN_PX[0]), _DRAWN_PX[1]) / side)
@@ -147,8 +146,6 @@ def projection(points: NDArray[np.floating], box: PixelBox, among: NDArray[np.bo
     factor = np.array([width / box.width, height / box.height])
     flat = (points[:, :2].astype(np.float64) - (box.x0, box.y0)) * factor
     order = _far_to_near(points, triangles())
-    if among is not None:
-        order = order[among[order]]
     corners = flat[triangles()[order]]
     reach = _reach_into(corners, width, height)
     order, corners = order[reach], corners[reach]

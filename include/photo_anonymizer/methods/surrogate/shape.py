@@ -220,8 +220,8 @@ def brought_nearer(shape: Vertices, wanted: Vertices, seen: Vertices) -> Vertice
     """A shape whose features will be seen nearer to where they are wanted, where drawn as it is they were seen
     elsewhere: brows, lids and shadows take part in where an eye seems to be. All are (468, 3) in the mean face's frame.
 
-    :param wanted: where the drawn features should be, as they were drawn.
-    :param seen: where a face mesh saw them.
+    :param wanted: where the features should be.
+    :param seen: where a face mesh saw them as they were drawn.
     """
     result = shape.copy()
     for feature, points in FEATURES.items():
