@@ -134,4 +134,5 @@ def _merged(group: Sequence[Sighting], ran: int, known: Calibration) -> MergedFa
 
 
 def corners_of(box: Box) -> tuple[float, float, float, float]:
+    """Left, top, right and bottom."""
     return box.x0, box.y0, box.x1, box.y1

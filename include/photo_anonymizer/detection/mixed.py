@@ -17,8 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from photo_anonymizer.detection.consensus import MergedFace, corners_of, overlaps
-from photo_anonymizer.mesh.network import Mesh
-from photo_anonymizer.mesh.topology import five_points
+from photo_anonymizer.mesh.network import OFF_LANDMARKS, Mesh, off_landmarks
 from photo_anonymizer.model.face import Landmarks
 from photo_anonymizer.model.geometry import Box
 
@@ -29,9 +28,6 @@ FROM_PX = 32
 """Height from which the face mesh can tell; smaller findings all stay."""
 NEIGHBOUR_IOU, APART_IOU = 0.1, 0.15
 """A neighbour overlaps the finding by at least so much; and two neighbours are two faces, which overlap by less."""
-OFF = 0.07
-"""Mean distance of the mesh's five points from the detector's, in heights of the box, from which the mesh lies on
-something else: of 150 faces on which it lies right none has 0.06."""
 HEAD = 1.25
 """The neighbours' heads, in boxes of their faces."""
 COVERED = 0.85
@@ -85,7 +81,4 @@ def _agree(face: MergedFace, mesh: Mesh) -> bool:
     """Does the face mesh find a face where the finding says that it is?"""
     if mesh.logit <= 0:
         return False
-    if face.landmarks is None:
-        return True
-    apart = five_points(mesh.points) - np.array(face.landmarks.points)
-    return float(np.linalg.norm(apart, axis=1).mean() / face.box.height) <= OFF
+    return face.landmarks is None or off_landmarks(mesh, face.box, face.landmarks) <= OFF_LANDMARKS

@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from photo_anonymizer.mesh.iris import gaze, irises
-from photo_anonymizer.mesh.network import MARGIN, Mesh, crop_scale, look
+from photo_anonymizer.mesh.network import MARGIN, OFF_LANDMARKS, Mesh, crop_scale, look, off_landmarks
 from photo_anonymizer.mesh.texture import Texture, in_colour, projection, unrolling
-from photo_anonymizer.mesh.topology import OVAL, Vertices, five_points, texture_a_cm, texture_points
+from photo_anonymizer.mesh.topology import OVAL, Vertices, texture_a_cm, texture_points
 from photo_anonymizer.methods.generators.paint import generated, load_generator
 from photo_anonymizer.methods.protocol import CannotPaintError, Painted, Parameters
 from photo_anonymizer.methods.subject import APPROXIMATE_BELOW_PX, LIGHT_PX, TEXTURE_PX, Subject, smooth_normals
@@ -43,8 +43,6 @@ MAX_YAW_RAD = math.radians(42)
 """Beyond this the network lays the far half of the mesh wrongly, and a drawn face shows it."""
 BESIDE_EYES = 0.05
 """How far beyond an eye the nose may lie, as a share of the eyes' distance."""
-OFF_LANDMARKS = 0.07
-"""From here on the mesh or the detector is wrong: of some 150 faces on which the mesh lies right none has 0.06."""
 NOTICED_FROM_PX = 16
 """Height from which a face where none is catches the eye."""
 MAX_HIDDEN = 0.4
@@ -209,8 +207,7 @@ def _off_landmarks(subject: Subject) -> float:
     face = subject.face
     if face.landmarks == estimated_landmarks(face.box):
         return 0.0
-    apart = five_points(subject.mesh.points) - np.array(face.landmarks.points)
-    return float(np.linalg.norm(apart, axis=1).mean() / face.box.height)
+    return off_landmarks(subject.mesh, face.box, face.landmarks)
 
 
 def _check_place(subject: Subject, points: Vertices) -> None:
